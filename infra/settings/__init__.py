@@ -1,0 +1,20 @@
+"""A stack's settings: typed, described, and refused as a whole when any of them cannot be used."""
+
+from infra.settings.loader import load_settings
+from infra.settings.models import Access, Api, Corpus, Health, Image, Limits, Registry, Settings, Tokens
+from infra.settings.problems import Problem, SettingsError
+
+__all__ = [
+    "Access",
+    "Api",
+    "Corpus",
+    "Health",
+    "Image",
+    "Limits",
+    "Problem",
+    "Registry",
+    "Settings",
+    "SettingsError",
+    "Tokens",
+    "load_settings",
+]

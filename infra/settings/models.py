@@ -1,0 +1,163 @@
+"""What can be set in `Pulumi.<stack>.yaml`: names, types, ranges, defaults and descriptions.
+
+Every field carries an example; a value that cannot be used is answered with it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from infra import embedding_models
+from infra.vocabulary import Platform, Precision, Topology
+
+
+def _no_boolean(value: Any) -> Any:
+    """YAML's `yes` and `on` are booleans, and Python counts them as 1: a number was meant."""
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, not {str(value).lower()}")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_no_boolean)]
+Decimal = Annotated[float, BeforeValidator(_no_boolean)]
+Model = Annotated[str, Field(pattern="^(" + "|".join(embedding_models.KNOWN) + ")$")]
+
+
+class Section(BaseModel):
+    """A group of settings. Immutable, and closed: a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: ClassVar[str]
+
+
+class Corpus(Section):
+    """What will be stored, as upper bounds at the start of the horizon."""
+
+    key: ClassVar[str] = "corpus"
+
+    vectors: Number = Field(100_000, ge=1, le=50_000_000, description="Records stored, all collections together")
+    model: Model = Field(
+        embedding_models.DEFAULT, description="Embedding model: " + ", ".join(embedding_models.KNOWN), examples=["all-MiniLM-L6-v2"]
+    )
+    dimensions: Number | None = Field(
+        None, ge=1, le=16_384, description="Length of a vector; taken from the model, needed with model custom", examples=[384]
+    )
+    collections: Number = Field(
+        20, ge=1, le=10_000, description="Most collections the API lets anyone create; over 100 is warned of"
+    )
+    document_bytes: Number = Field(1_000, ge=0, le=1_000_000, description="Mean size of a record's text, bytes")
+    metadata_bytes: Number = Field(200, ge=0, le=100_000, description="Mean size of a record's metadata, bytes")
+    batch_rows: Number = Field(1_000, ge=1, le=5_000, description="Most records written in one request")
+    updates_per_day: Number = Field(1_000, ge=0, le=100_000_000, description="Records written again or deleted a day")
+    growth_percent_per_month: Decimal = Field(0.0, ge=0, le=1_000, description="Growth of `vectors`, percent a month")
+    horizon_months: Number = Field(12, ge=1, le=120, description="Months the stack must last without being resized")
+
+
+class Limits(Section):
+    """Resources set by hand. A memory limit below the computed need is refused."""
+
+    key: ClassVar[str] = "limits"
+
+    memory_mib: Number | None = Field(
+        None, ge=128, le=4_194_304, description="Memory limit, MiB; computed when absent", examples=[2048]
+    )
+    disk_gib: Number | None = Field(
+        None, ge=1, le=65_536, description="Planned size of the store volume, GiB; computed when absent", examples=[20]
+    )
+    cpus: Decimal = Field(2.0, gt=0, le=256, description="CPU cores the server may use")
+    headroom_percent: Number = Field(25, ge=20, le=100, description="Memory kept free above the predicted peak, percent")
+
+
+class Access(Section):
+    """Where the stack answers."""
+
+    key: ClassVar[str] = "access"
+
+    address: IPv4Address | IPv6Address = Field(
+        IPv4Address("127.0.0.1"), description="Host address the API is published on", examples=["127.0.0.1"]
+    )
+    port: Number = Field(8080, ge=1, le=65_535, description="Host port the API is published on")
+
+
+class Api(Section):
+    """What the API refuses, so that it stays within its memory."""
+
+    key: ClassVar[str] = "api"
+
+    max_body_mib: Number = Field(16, ge=1, le=1_024, description="Largest request body, MiB; streaming uploads are exempt")
+    max_k: Number = Field(1_000, ge=1, le=10_000, description="Most results of one query")
+    max_concurrent_requests: Number = Field(16, ge=1, le=1_024, description="Requests served at once; more get 429")
+
+
+class Health(Section):
+    """Thresholds of the in-image health check."""
+
+    key: ClassVar[str] = "health"
+
+    memory_percent: Number = Field(85, ge=10, le=99, description="Memory use that turns the check red, percent of the limit")
+    disk_percent: Number = Field(
+        80, ge=10, le=99, description="Disk use that turns the check red, percent of filesystem or planned size"
+    )
+    interval_s: Number = Field(10, ge=1, le=300, description="Seconds between two checks")
+    timeout_s: Number = Field(5, ge=1, le=60, description="Seconds a check may take")
+    retries: Number = Field(3, ge=1, le=20, description="Failed checks in a row before the container counts as unhealthy")
+    canary_interval_s: Number = Field(60, ge=10, le=3_600, description="Seconds between two canary writes")
+
+
+class Image(Section):
+    """How the API image is built."""
+
+    key: ClassVar[str] = "image"
+
+    precision: Precision = Field(Precision.INT8, description="Number format of the local model: int8, fp16 or fp32")
+
+
+class Tokens(Section):
+    """The access tokens the program makes."""
+
+    key: ClassVar[str] = "tokens"
+
+    generation: Number = Field(1, ge=1, le=1_000_000, description="Raise it to replace every token")
+
+
+class Registry(Section):
+    """A registry that images are pushed to and pulled from. Not needed on a single Docker host."""
+
+    key: ClassVar[str] = "registry"
+
+    address: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?$",
+        description="Host and port, without scheme or path",
+        examples=["registry.example.com"],
+    )
+    prefix: str = Field(
+        "",
+        pattern=r"^$|^[a-z0-9]+([._/-][a-z0-9]+)*$",
+        description="Path in front of the image names, lower case",
+        examples=["team/cortex"],
+    )
+    username: str | None = Field(None, min_length=1, description="User to log in as", examples=["ci"])
+    password: SecretStr | None = Field(
+        None, min_length=1, description="Password or access token; set it with --secret", examples=["(a secret)"]
+    )
+
+
+class Settings(BaseModel):
+    """All settings of one stack."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    platform: Platform = Field(Platform.DOCKER, description="Where the stack runs: docker")
+    topology: Topology = Field(Topology.SINGLE_NODE, description="How it is laid out: single-node")
+    corpus: Corpus = Field(default_factory=Corpus, description="What will be stored: the sizing inputs")
+    limits: Limits = Field(default_factory=Limits, description="Resources set by hand")
+    access: Access = Field(default_factory=Access, description="Where the stack answers")
+    api: Api = Field(default_factory=Api, description="Request limits of the API")
+    health: Health = Field(default_factory=Health, description="Thresholds of the health check")
+    image: Image = Field(default_factory=Image, description="How the API image is built")
+    tokens: Tokens = Field(default_factory=Tokens, description="The access tokens the program makes")
+    registry: Registry | None = Field(None, description="Registry for images; not needed on a single Docker host")

@@ -1,0 +1,100 @@
+"""Rules that tie several settings together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from infra import embedding_models
+from infra.settings.models import Access, Api, Corpus, Health, Registry
+from infra.settings.problems import Problem
+
+# Beyond it a single Chroma gets slow to start and to restart: a warning, not an error.
+MANY_COLLECTIONS = 100
+
+
+def check(sections: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong between settings that are each right by themselves.
+
+    Args:
+        sections: The sections that could be read, by key; a broken one is absent and its rules are not asked.
+    """
+    corpus, api = sections.get(Corpus.key), sections.get(Api.key)
+    health, registry = sections.get(Health.key), sections.get(Registry.key)
+    access = sections.get(Access.key)
+    if corpus is not None:
+        yield from _model_and_dimensions(corpus)
+    if corpus is not None and api is not None:
+        yield from _batch_and_body(corpus, api)
+    if health is not None:
+        yield from _probe_timing(health)
+    if registry is not None:
+        yield from _credentials(registry)
+    if access is not None:
+        yield from _address(access)
+
+
+def warnings(corpus: Corpus) -> Iterator[str]:
+    """Yield advice on settings that work but should be thought over."""
+    if corpus.collections > MANY_COLLECTIONS:
+        yield (
+            f"cortex:corpus.collections = {corpus.collections}: over {MANY_COLLECTIONS} collections a single Chroma "
+            "gets slow to start and heavy; a metadata field that tells tenants apart needs one collection only"
+        )
+
+
+def _model_and_dimensions(corpus: Corpus) -> Iterator[Problem]:
+    model = embedding_models.KNOWN[corpus.model]
+    if model.name == embedding_models.CUSTOM:
+        if corpus.dimensions is None:
+            yield Problem("corpus.dimensions", "is needed with model custom", "give the length of your vectors, such as 768")
+    elif corpus.dimensions not in {None, model.dimensions}:
+        yield Problem(
+            "corpus.dimensions",
+            f"does not fit model {model.name}, whose vectors have {model.dimensions}",
+            f"leave it out, or set model to {embedding_models.CUSTOM}",
+            str(corpus.dimensions),
+        )
+
+
+
+def _batch_and_body(corpus: Corpus, api: Api) -> Iterator[Problem]:
+    model = embedding_models.KNOWN[corpus.model]
+    if model.runs_locally:
+        return  # texts come in, not vectors; their size is the client's choice
+    dimensions = corpus.dimensions or model.dimensions
+    # A float in JSON takes about 12 bytes.
+    need = corpus.batch_rows * (12 * dimensions + corpus.document_bytes + corpus.metadata_bytes)
+    if need > api.max_body_mib << 20:
+        yield Problem(
+            "corpus.batch_rows",
+            f"makes requests of about {need >> 20} MiB, over cortex:api.max_body_mib ({api.max_body_mib})",
+            f"set cortex:api.max_body_mib to {(need >> 20) + 1} or batch_rows to "
+            f"{max(1, corpus.batch_rows * (api.max_body_mib << 20) // need)}",
+            str(corpus.batch_rows),
+        )
+
+
+def _probe_timing(health: Health) -> Iterator[Problem]:
+    if health.timeout_s > health.interval_s:
+        yield Problem(
+            "health.timeout_s",
+            f"is longer than cortex:health.interval_s ({health.interval_s}), so checks would pile up",
+            f"set it to {health.interval_s} or less",
+            str(health.timeout_s),
+        )
+
+
+def _credentials(registry: Registry) -> Iterator[Problem]:
+    if (registry.username is None) != (registry.password is None):
+        missing = "username" if registry.username is None else "password"
+        yield Problem(
+            f"registry.{missing}",
+            "is missing: a registry takes both username and password, or neither",
+            f"set cortex:registry.{missing}" + (" with --secret --path" if missing == "password" else ""),
+        )
+
+
+def _address(access: Access) -> Iterator[Problem]:
+    if access.address.is_multicast:
+        yield Problem("access.address", "is a multicast address, which nothing can be published on", "use 127.0.0.1", str(access.address))

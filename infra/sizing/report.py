@@ -1,0 +1,65 @@
+"""The arithmetic as a table, the same in every preview and in `make size`."""
+
+from __future__ import annotations
+
+from infra.sizing import coefficients as c
+from infra.sizing.sizing import Sizing, Term
+
+
+def table(sizing: Sizing, *, memory_limit_bytes: int | None = None, disk_bytes: int | None = None) -> str:
+    """Show how the needs came about.
+
+    Args:
+        sizing: The computed needs.
+        memory_limit_bytes: Limit set by hand, if any.
+        disk_bytes: Volume size set by hand, if any.
+
+    Returns:
+        Plain text, a line per term; decimal megabytes, limits in MiB and GiB.
+    """
+    lines = [
+        f"Sizing for {sizing.corpus.vectors:,} vectors x {sizing.corpus.dimensions:,} dimensions"
+        f" in {sizing.corpus.collections:,} collections ({sizing.process.name})",
+        *_block(
+            "memory",
+            sizing.memory_terms,
+            [
+                _line("predicted peak", sizing.memory_peak_bytes, ""),
+                _line(f"limit (+{sizing.headroom_percent} %)", sizing.memory_limit_bytes, f"= {_mib(sizing.memory_limit_bytes)}"),
+                *_by_hand(memory_limit_bytes, _mib),
+                _line("rule of thumb", sizing.rule_memory_bytes, "0.245 M vectors a GB, raw vectors only: not used"),
+            ],
+        ),
+        *_block(
+            "disk",
+            sizing.disk_terms,
+            [
+                _line(f"volume (full at {sizing.disk_percent} %)", sizing.disk_bytes, f"= {_gib(sizing.disk_bytes)}"),
+                *_by_hand(disk_bytes, _gib),
+            ],
+        ),
+        f"  open files       {sizing.open_files:>12,}",
+        f"  start-up         {sizing.startup_s:>12,} s  (index rebuilt from the log)",
+        f"  stop grace       {sizing.stop_grace_s:>12,} s",
+    ]
+    return "\n".join(lines)
+
+
+def _block(title: str, terms: tuple[Term, ...], totals: list[str]) -> list[str]:
+    return [f"  {title}", *(_line(term.name, term.amount_bytes, term.arithmetic) for term in terms), *totals]
+
+
+def _line(name: str, amount_bytes: int, note: str) -> str:
+    return f"    {name:<22} {amount_bytes / c.MB:>12,.1f} MB  {note}".rstrip()
+
+
+def _by_hand(amount_bytes: int | None, unit: object) -> list[str]:
+    return [] if amount_bytes is None else [_line("set by hand", amount_bytes, f"= {unit(amount_bytes)}")]  # type: ignore[operator]
+
+
+def _mib(amount_bytes: int) -> str:
+    return f"{amount_bytes // c.MIB:,} MiB"
+
+
+def _gib(amount_bytes: int) -> str:
+    return f"{amount_bytes / c.GIB:,.0f} GiB"

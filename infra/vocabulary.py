@@ -1,0 +1,33 @@
+"""The words a stack's settings may use, each written once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Platform(StrEnum):
+    """Where a stack runs."""
+
+    DOCKER = "docker"
+
+
+class Topology(StrEnum):
+    """How the parts of a stack are laid out."""
+
+    SINGLE_NODE = "single-node"
+
+
+class Precision(StrEnum):
+    """Number format of the embedding model's weights inside the image."""
+
+    INT8 = "int8"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+class Role(StrEnum):
+    """What the holder of a token may do."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
