@@ -1,0 +1,42 @@
+"""What is known about Chroma's files on disk: preparing a store, and locking it for one writer.
+
+Standard library only; Chroma itself is never imported.
+"""
+
+from store.errors import (
+    LogPurged,
+    LogSwitchedOff,
+    NotAStore,
+    PreparationFailed,
+    StoreDamaged,
+    StoreError,
+    StoreInUse,
+    StoreMissing,
+    StoreReadOnly,
+    UnknownSchema,
+    WrongOwner,
+)
+from store.lock import Holder, StoreLocked, WriterLock
+from store.log import LogAudit
+from store.preparation import Condition, Preparation, prepare
+
+__all__ = [
+    "Condition",
+    "Holder",
+    "LogAudit",
+    "LogPurged",
+    "LogSwitchedOff",
+    "NotAStore",
+    "Preparation",
+    "PreparationFailed",
+    "StoreDamaged",
+    "StoreError",
+    "StoreInUse",
+    "StoreLocked",
+    "StoreMissing",
+    "StoreReadOnly",
+    "UnknownSchema",
+    "WriterLock",
+    "WrongOwner",
+    "prepare",
+]
