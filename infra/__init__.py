@@ -1,0 +1,1 @@
+"""The Pulumi program of the package: settings, sizing, plan, topologies, platforms."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import types
@@ -40,7 +41,8 @@ def load_settings(raw: Mapping[str, Any], stack: str, origins: Mapping[str, str]
     """Read a stack's settings.
 
     Args:
-        raw: Key (without the project's namespace) to value. Groups may be mappings or JSON text, as Pulumi hands them over.
+        raw: Key (without the project's namespace) to value. Groups may be mappings, or JSON text as Pulumi
+            hands them over.
         stack: Name of the stack, for messages.
         origins: Dotted path to the place where it was set (`infra.settings.origins.key_lines`).
 
@@ -57,14 +59,14 @@ def load_settings(raw: Mapping[str, Any], stack: str, origins: Mapping[str, str]
             sections[name] = field.get_default(call_default_factory=True)
             continue
         kind = _section_type(field)
-        value, broken = _group(name, raw[name]) if kind else (raw[name], None)
-        if broken:
-            problems.append(broken)
-            continue
+        value = raw[name]
         if kind:
-            unknown = list(_unknown(value, kind.model_fields, f"{name}."))
-            problems += unknown
-            value = {key: item for key, item in value.items() if key in kind.model_fields}
+            group = _group(name, value)
+            if isinstance(group, Problem):
+                problems.append(group)
+                continue
+            problems += _unknown(group, kind.model_fields, f"{name}.")
+            value = {key: item for key, item in group.items() if key in kind.model_fields}
         try:
             sections[name] = TypeAdapter[Any](field.rebuild_annotation()).validate_python(value)
         except ValidationError as error:
@@ -75,15 +77,13 @@ def load_settings(raw: Mapping[str, Any], stack: str, origins: Mapping[str, str]
     return Settings(**sections)
 
 
-def _group(name: str, value: Any) -> tuple[dict[str, Any], None] | tuple[None, Problem]:
+def _group(name: str, value: Any) -> dict[str, Any] | Problem:
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = json.loads(value)
-        except ValueError:
-            pass
     if isinstance(value, dict):
-        return value, None
-    return None, Problem(name, "must be a group of settings", f"write the keys of {name} indented below it", _shown(value))
+        return value
+    return Problem(name, "must be a group of settings", f"write the keys of {name} indented below it", _shown(value))
 
 
 def _unknown(given: Iterable[str], known: Mapping[str, Any], prefix: str) -> Iterable[Problem]:
@@ -120,10 +120,7 @@ def _wording(detail: ErrorDetails, field: FieldInfo) -> str:
 
 
 def _remedy(field: FieldInfo) -> str:
-    if field.examples:
-        example = field.examples[0]
-    else:
-        example = field.get_default(call_default_factory=True)
+    example = field.examples[0] if field.examples else field.get_default(call_default_factory=True)
     shown = "" if example is None or example is PydanticUndefined else f"; for example {_shown(example)}"
     return f"{(field.description or '')[:1].lower()}{(field.description or '')[1:]}{shown}"
 
@@ -133,7 +130,9 @@ def _shown(value: Any) -> str:
 
 
 def _section_type(field: FieldInfo) -> type[Section] | None:
-    members = get_args(field.annotation) if get_origin(field.annotation) in {Union, types.UnionType} else (field.annotation,)
+    members = (
+        get_args(field.annotation) if get_origin(field.annotation) in {Union, types.UnionType} else (field.annotation,)
+    )
     return next((kind for kind in members if isinstance(kind, type) and issubclass(kind, BaseModel)), None)  # type: ignore[return-value]
 
 

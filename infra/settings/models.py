@@ -17,7 +17,7 @@ from infra.vocabulary import Platform, Precision, Topology
 def _no_boolean(value: Any) -> Any:
     """YAML's `yes` and `on` are booleans, and Python counts them as 1: a number was meant."""
     if isinstance(value, bool):
-        raise ValueError(f"must be a number, not {str(value).lower()}")
+        raise ValueError(f"must be a number, not {str(value).lower()}")  # noqa: TRY004 - Pydantic collects these
     return value
 
 
@@ -41,10 +41,16 @@ class Corpus(Section):
 
     vectors: Number = Field(100_000, ge=1, le=50_000_000, description="Records stored, all collections together")
     model: Model = Field(
-        embedding_models.DEFAULT, description="Embedding model: " + ", ".join(embedding_models.KNOWN), examples=["all-MiniLM-L6-v2"]
+        embedding_models.DEFAULT,
+        description="Embedding model: " + ", ".join(embedding_models.KNOWN),
+        examples=["all-MiniLM-L6-v2"],
     )
     dimensions: Number | None = Field(
-        None, ge=1, le=16_384, description="Length of a vector; taken from the model, needed with model custom", examples=[384]
+        None,
+        ge=1,
+        le=16_384,
+        description="Length of a vector; taken from the model, needed with model custom",
+        examples=[384],
     )
     collections: Number = Field(
         20, ge=1, le=10_000, description="Most collections the API lets anyone create; over 100 is warned of"
@@ -69,7 +75,9 @@ class Limits(Section):
         None, ge=1, le=65_536, description="Planned size of the store volume, GiB; computed when absent", examples=[20]
     )
     cpus: Decimal = Field(2.0, gt=0, le=256, description="CPU cores the server may use")
-    headroom_percent: Number = Field(25, ge=20, le=100, description="Memory kept free above the predicted peak, percent")
+    headroom_percent: Number = Field(
+        25, ge=20, le=100, description="Memory kept free above the predicted peak, percent"
+    )
 
 
 class Access(Section):
@@ -88,7 +96,9 @@ class Api(Section):
 
     key: ClassVar[str] = "api"
 
-    max_body_mib: Number = Field(16, ge=1, le=1_024, description="Largest request body, MiB; streaming uploads are exempt")
+    max_body_mib: Number = Field(
+        16, ge=1, le=1_024, description="Largest request body, MiB; streaming uploads are exempt"
+    )
     max_k: Number = Field(1_000, ge=1, le=10_000, description="Most results of one query")
     max_concurrent_requests: Number = Field(16, ge=1, le=1_024, description="Requests served at once; more get 429")
 
@@ -98,13 +108,17 @@ class Health(Section):
 
     key: ClassVar[str] = "health"
 
-    memory_percent: Number = Field(85, ge=10, le=99, description="Memory use that turns the check red, percent of the limit")
+    memory_percent: Number = Field(
+        85, ge=10, le=99, description="Memory use that turns the check red, percent of the limit"
+    )
     disk_percent: Number = Field(
         80, ge=10, le=99, description="Disk use that turns the check red, percent of filesystem or planned size"
     )
     interval_s: Number = Field(10, ge=1, le=300, description="Seconds between two checks")
     timeout_s: Number = Field(5, ge=1, le=60, description="Seconds a check may take")
-    retries: Number = Field(3, ge=1, le=20, description="Failed checks in a row before the container counts as unhealthy")
+    retries: Number = Field(
+        3, ge=1, le=20, description="Failed checks in a row before the container counts as unhealthy"
+    )
     canary_interval_s: Number = Field(60, ge=10, le=3_600, description="Seconds between two canary writes")
 
 

@@ -47,7 +47,9 @@ def _model_and_dimensions(corpus: Corpus) -> Iterator[Problem]:
     model = embedding_models.KNOWN[corpus.model]
     if model.name == embedding_models.CUSTOM:
         if corpus.dimensions is None:
-            yield Problem("corpus.dimensions", "is needed with model custom", "give the length of your vectors, such as 768")
+            yield Problem(
+                "corpus.dimensions", "is needed with model custom", "give the length of your vectors, such as 768"
+            )
     elif corpus.dimensions not in {None, model.dimensions}:
         yield Problem(
             "corpus.dimensions",
@@ -55,7 +57,6 @@ def _model_and_dimensions(corpus: Corpus) -> Iterator[Problem]:
             f"leave it out, or set model to {embedding_models.CUSTOM}",
             str(corpus.dimensions),
         )
-
 
 
 def _batch_and_body(corpus: Corpus, api: Api) -> Iterator[Problem]:
@@ -97,4 +98,9 @@ def _credentials(registry: Registry) -> Iterator[Problem]:
 
 def _address(access: Access) -> Iterator[Problem]:
     if access.address.is_multicast:
-        yield Problem("access.address", "is a multicast address, which nothing can be published on", "use 127.0.0.1", str(access.address))
+        yield Problem(
+            "access.address",
+            "is a multicast address, which nothing can be published on",
+            "use 127.0.0.1",
+            str(access.address),
+        )

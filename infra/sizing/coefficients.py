@@ -29,7 +29,7 @@ class Process:
     ingest_factor: int
 
 
-# `chroma run`: RSS = 119 MB + N x (4 x dimensions + 496 B), ids of 36 characters +47 B; residual under 1 MB on 12 loads.
+# `chroma run`: RSS = 119 MB + N x (4 x dimensions + 496 B), residual under 1 MB on 12 loads. UUIDs as ids: +47 B.
 SERVER = Process("Chroma server", base_bytes=119 * MB, vector_overhead_bytes=543, ingest_factor=20)
 EMBEDDED = Process("API with Chroma embedded", base_bytes=300 * MB, vector_overhead_bytes=543, ingest_factor=20)
 
@@ -41,7 +41,7 @@ PROCESS_FILES = 128
 
 # Disk, bytes a record: HNSW files (level 0 links, labels, pickled ids) beside the raw vector ...
 INDEX_OVERHEAD_BYTES = 300
-# ... its rows in SQLite, and what a byte of text or metadata becomes there (trigram full-text index, key-value rows) ...
+# ... its rows in SQLite, and what a byte of text or metadata becomes there (trigram index, key-value rows) ...
 ROW_BYTES = 900
 DOCUMENT_FACTOR = 10
 METADATA_FACTOR = 4

@@ -25,7 +25,11 @@ def table(sizing: Sizing, *, memory_limit_bytes: int | None = None, disk_bytes: 
             sizing.memory_terms,
             [
                 _line("predicted peak", sizing.memory_peak_bytes, ""),
-                _line(f"limit (+{sizing.headroom_percent} %)", sizing.memory_limit_bytes, f"= {_mib(sizing.memory_limit_bytes)}"),
+                _line(
+                    f"limit (+{sizing.headroom_percent} %)",
+                    sizing.memory_limit_bytes,
+                    f"= {_mib(sizing.memory_limit_bytes)}",
+                ),
                 *_by_hand(memory_limit_bytes, _mib),
                 _line("rule of thumb", sizing.rule_memory_bytes, "0.245 M vectors a GB, raw vectors only: not used"),
             ],

@@ -60,7 +60,13 @@ class Sizing:
 
 
 def size(
-    corpus: StoredCorpus, process: Process, *, concurrent_requests: int, request_body_bytes: int, headroom_percent: int, disk_percent: int
+    corpus: StoredCorpus,
+    process: Process,
+    *,
+    concurrent_requests: int,
+    request_body_bytes: int,
+    headroom_percent: int,
+    disk_percent: int,
 ) -> Sizing:
     """Compute what a corpus needs.
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 
 from infra import sizing
-from infra.plan import Container, HealthCheck, Plan, Port, Resources, SecretVolume, StoreGroup, StoreVolume, Token, TokenFile
+from infra.plan import (
+    Container,
+    HealthCheck,
+    Plan,
+    Port,
+    Resources,
+    SecretVolume,
+    StoreGroup,
+    StoreVolume,
+    Token,
+    TokenFile,
+)
 from infra.settings import Settings
 from infra.sizing import Sizing, at_horizon
 from infra.sizing.coefficients import EMBEDDED, GIB, MIB

@@ -1,0 +1,106 @@
+"""Whether a plan can run on a host: limits set by hand against the need, the need against what the host has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.settings import Problem, Settings
+from infra.sizing import Sizing
+from infra.sizing.coefficients import GIB, MIB
+
+# Room for an image build and its layers while a container starts; below it the host counts as full.
+SPARE_DISK_BYTES = 2 * GIB
+LOWER = "lower the sizing inputs under cortex:corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a Docker host has. None where it cannot be known from here (a remote daemon, Docker Desktop's own machine).
+
+    Attributes:
+        memory_bytes: Memory of the host.
+        free_disk_bytes: Free space where Docker keeps its volumes.
+        stored_bytes: What the stack's store volume holds already.
+        open_files_hard_limit: Most descriptors a container can be given.
+        port_holder: Who has the stack's port, when it is not the stack itself.
+    """
+
+    memory_bytes: int | None = None
+    free_disk_bytes: int | None = None
+    stored_bytes: int = 0
+    open_files_hard_limit: int | None = None
+    port_holder: str | None = None
+
+
+def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
+    """Yield what keeps the stack from running as it was set.
+
+    Args:
+        settings: The stack's settings.
+        need: What its corpus needs.
+        host: What the host has.
+    """
+    yield from _memory(settings, need, host)
+    yield from _disk(settings, need, host)
+    if host.open_files_hard_limit is not None and need.open_files > host.open_files_hard_limit:
+        yield Problem(
+            "corpus.collections",
+            f"needs {need.open_files:,} open files, and this host grants {host.open_files_hard_limit:,} at most",
+            "raise the hard limit of the Docker daemon (LimitNOFILE), or set fewer collections",
+            str(settings.corpus.collections),
+        )
+    if host.port_holder:
+        yield Problem(
+            "access.port",
+            f"is taken by {host.port_holder}",
+            "stop that, or set another port: pulumi config set --path access.port "
+            f"{settings.access.port + 1 if settings.access.port < 65_535 else 8080}",
+            str(settings.access.port),
+        )
+
+
+def _memory(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
+    by_hand = settings.limits.memory_mib
+    limit_bytes = by_hand * MIB if by_hand else need.memory_limit_bytes
+    if limit_bytes < need.memory_limit_bytes:
+        short = need.memory_limit_bytes - limit_bytes
+        yield Problem(
+            "limits.memory_mib",
+            f"is {short // MIB:,} MiB below the computed need of {need.memory_limit_bytes // MIB:,} MiB"
+            f" (peak {need.memory_peak_bytes // MIB:,} MiB and {need.headroom_percent} % headroom)",
+            f"set {need.memory_limit_bytes // MIB} or more, leave it out, or {LOWER}",
+            str(by_hand),
+        )
+    if host.memory_bytes is not None and limit_bytes > host.memory_bytes:
+        yield Problem(
+            "limits.memory_mib" if by_hand else "corpus.vectors",
+            f"needs {limit_bytes // MIB:,} MiB of memory, and this host has {host.memory_bytes // MIB:,} MiB",
+            f"use a bigger host, or {LOWER}",
+            str(by_hand or settings.corpus.vectors),
+        )
+
+
+def _disk(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
+    by_hand = settings.limits.disk_gib
+    disk_bytes = by_hand * GIB if by_hand else need.disk_bytes
+    if disk_bytes < need.disk_bytes:
+        short = need.disk_bytes - disk_bytes
+        yield Problem(
+            "limits.disk_gib",
+            f"is {short // GIB:,} GiB below the computed need of {need.disk_bytes // GIB:,} GiB",
+            f"set {need.disk_bytes // GIB} or more, leave it out, or {LOWER}",
+            str(by_hand),
+        )
+    if host.free_disk_bytes is None:
+        return
+    missing = disk_bytes - host.stored_bytes + SPARE_DISK_BYTES - host.free_disk_bytes
+    if missing > 0:
+        yield Problem(
+            "limits.disk_gib" if by_hand else "corpus.vectors",
+            f"plans a store of {disk_bytes / GIB:,.0f} GiB, and Docker's filesystem has"
+            f" {host.free_disk_bytes / GIB:,.1f} GiB free: {missing / GIB:,.1f} GiB short"
+            f" (with {SPARE_DISK_BYTES // GIB} GiB to spare)",
+            f"free some space (docker system df shows what can go), or {LOWER}",
+            str(by_hand or settings.corpus.vectors),
+        )

@@ -1,0 +1,1 @@
+"""Platforms: each turns a plan into resources."""

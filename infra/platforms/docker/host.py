@@ -1,0 +1,144 @@
+"""What can be known of the Docker host before anything is made on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from infra import names
+from infra.feasibility import Host
+
+QUERY_LIMIT_S = 30
+
+
+class NoDaemonError(Exception):
+    """No Docker daemon answers."""
+
+
+def look(stack: str, address: str, port: int) -> Host:
+    """Ask the Docker daemon, and this machine where it runs here.
+
+    Args:
+        stack: Name of the stack.
+        address: Host address the stack publishes on.
+        port: Host port it publishes on.
+
+    Returns:
+        What the host has; None for what cannot be known.
+
+    Raises:
+        NoDaemonError: No daemon answers; the message says what to do.
+    """
+    info = _info()
+    local = _is_local(info)
+    return Host(
+        memory_bytes=info.get("MemTotal") or None,
+        free_disk_bytes=_free_bytes(Path(info.get("DockerRootDir", "/"))) if local else None,
+        stored_bytes=_stored_bytes(Path(info.get("DockerRootDir", "/")), stack) if local else 0,
+        open_files_hard_limit=_daemon_open_files() if local else None,
+        port_holder=_port_holder(stack, address, port, local=local),
+    )
+
+
+def _docker(arguments: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=QUERY_LIMIT_S,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        raise NoDaemonError("the docker command is not on PATH: install Docker, or run `make doctor`") from None
+    except subprocess.TimeoutExpired:
+        raise NoDaemonError(
+            f"the Docker daemon did not answer within {QUERY_LIMIT_S} s: restart it, then try again"
+        ) from None
+    except subprocess.CalledProcessError as error:
+        raise _no_daemon(error.stderr.strip()) from None
+    return done.stdout
+
+
+def _info() -> dict[str, Any]:
+    text = _docker(["info", "--format", "{{json .}}"])
+    info: dict[str, Any] = json.loads(text)
+    if info.get("ServerErrors"):
+        raise _no_daemon(info["ServerErrors"][0])
+    return info
+
+
+def _no_daemon(reason: str) -> NoDaemonError:
+    where = os.environ.get("DOCKER_HOST") or "its default socket"
+    return NoDaemonError(
+        f"no Docker daemon answers at {where} ({(reason or 'no reason given').splitlines()[-1]}); "
+        "start it (`make up` does on Debian, Docker Desktop elsewhere) or point DOCKER_HOST to one"
+    )
+
+
+def _is_local(info: dict[str, Any]) -> bool:
+    """Whether the daemon shares this machine's kernel and filesystem."""
+    return info.get("Name") == socket.gethostname() and Path(info.get("DockerRootDir", "")).is_dir()
+
+
+def _free_bytes(root: Path) -> int:
+    return shutil.disk_usage(root).free
+
+
+def _stored_bytes(root: Path, stack: str) -> int:
+    volume = root / "volumes" / names.on_host(stack, "store") / "_data"
+    try:
+        return sum(path.stat().st_blocks * 512 for path in volume.rglob("*") if path.is_file())
+    except OSError:
+        return 0  # not readable without root: the check then asks for a little more room than needed
+
+
+def _daemon_open_files() -> int | None:
+    """Hard limit of the running dockerd: no container can have more."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text().strip() != "dockerd":
+                continue
+            for line in (process / "limits").read_text().splitlines():
+                if line.startswith("Max open files"):
+                    hard = line.split()[4]
+                    return None if hard == "unlimited" else int(hard)
+        except OSError:
+            continue
+    return None
+
+
+def _port_holder(stack: str, address: str, port: int, *, local: bool) -> str | None:
+    own = names.on_host(stack)
+    holders = [
+        line.split("\t")[0]
+        for line in _docker(["ps", "--filter", f"publish={port}", "--format", "{{.Names}}\t{{.Ports}}"]).splitlines()
+        if f":{port}->" in line
+    ]
+    if any(holder == own or holder.startswith(f"{own}-") for holder in holders):
+        return None
+    if holders:
+        return f"container {holders[0]}"
+    if local and not _can_bind(address, port):
+        return "another program"
+    return None
+
+
+def _can_bind(address: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except PermissionError:
+            return True  # a port below 1024: the daemon may, this user may not
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,82 @@
+"""What the Pulumi program does, in order: nothing is made before everything is known to fit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+
+from infra import feasibility, images, names
+from infra.settings import Settings, SettingsError, load_settings
+from infra.settings.origins import key_lines
+from infra.settings.rules import warnings
+from infra.sizing import report
+from infra.sizing.coefficients import GIB, MIB
+from infra.topologies import single_node
+
+
+class Refused(Exception):  # noqa: N818 - the stack is refused; nothing went wrong in the program
+    """The stack cannot be made as it was set. The message is for the reader who must act."""
+
+
+def run() -> None:
+    """Make the stack.
+
+    Raises:
+        Refused: The settings cannot be used, or the host cannot hold the stack.
+    """
+    stack = pulumi.get_stack()
+    try:
+        settings = load_settings(raw_settings(), stack, origins(stack))
+        on_docker(stack, settings)
+    except SettingsError as error:
+        raise Refused(str(error)) from None
+
+
+def raw_settings() -> dict[str, Any]:
+    """All configuration of the project's namespace, secrets opened."""
+    config = pulumi.runtime.config.get_config_env()
+    prefix = f"{names.PROJECT}:"
+    return {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+
+
+def origins(stack: str) -> dict[str, str]:
+    """Where each setting of the stack was written."""
+    return dict(key_lines(images.ROOT / f"Pulumi.{stack}.yaml"))
+
+
+def on_docker(stack: str, settings: Settings) -> None:
+    """Size, plan and render the stack on a Docker host."""
+    # Only the platform in use is loaded: the other's SDK costs half a second.
+    from infra.platforms.docker import DockerStack  # noqa: PLC0415
+    from infra.platforms.docker.host import NoDaemonError, look  # noqa: PLC0415
+
+    need = single_node.sized(settings)
+    try:
+        host = look(stack, str(settings.access.address), settings.access.port)
+    except NoDaemonError as error:
+        raise Refused(str(error)) from None
+    if found := list(feasibility.problems(settings, need, host)):
+        raise SettingsError(stack, found)
+    for advice in warnings(settings.corpus):
+        pulumi.log.warn(advice)
+    limits = settings.limits
+    if pulumi.runtime.is_dry_run():
+        pulumi.log.info(
+            report.table(
+                need,
+                memory_limit_bytes=limits.memory_mib * MIB if limits.memory_mib else None,
+                disk_bytes=limits.disk_gib * GIB if limits.disk_gib else None,
+            )
+        )
+    plan = single_node.plan(stack, settings, need, host.open_files_hard_limit)
+    made = DockerStack(plan, images.specs(settings), images.BuildHost.from_environment(), settings.registry)
+    server = plan.store_group.server
+    pulumi.export("url", made.url)
+    pulumi.export("token", made.tokens["admin"])
+    pulumi.export("container", made.container)
+    pulumi.export("volume", made.volume)
+    pulumi.export("image", made.image)
+    pulumi.export("memory_limit_bytes", server.resources.memory_limit_bytes)
+    pulumi.export("settings", json.loads(settings.model_dump_json(exclude={"registry"})))
