@@ -98,8 +98,8 @@ def _refuse_incomplete(path: Path, found: Condition, audit: log.LogAudit, *, swi
         before = "It was prepared once, so something switched the log off since, most likely `chroma vacuum`. "
         raise LogPurged(
             f"the log of {path} does not hold every vector: {audit.unproven} of {audit.records} records have none "
-            "there that is surely theirs, because Chroma removed rows from its log. Their vectors exist in the index files "
-            f"alone, which a crash can break and nothing could rebuild. {before if found.marked else ''}"
+            "there that is surely theirs, because Chroma removed rows from its log. Their vectors exist in the index "
+            f"files alone, which a crash can break and nothing could rebuild. {before if found.marked else ''}"
             "Restore a backup from before, or write the records into an empty, prepared store: read them from this "
             "one (get with embeddings) with Chroma as it is, and upsert them there."
         )
