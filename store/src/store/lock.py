@@ -112,6 +112,8 @@ class WriterLock:
         _HELD.discard(self)
         with contextlib.suppress(OSError):  # a full or vanished disk must not keep the lock
             os.ftruncate(descriptor, 0)
+        # Closing alone would leave the lock with a child that is just being started and still has the copy.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
     def _open(self) -> int:

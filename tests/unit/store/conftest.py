@@ -1,0 +1,46 @@
+"""Stores made by the real Chroma, once per run, copied for each test."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from store import prepare
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def made_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("stores")
+    subprocess.run([sys.executable, HERE / "make_stores.py", root], check=True, capture_output=True, timeout=120)
+    shutil.copytree(root / "fresh", root / "killed")
+    prepare(root / "killed")
+    write_and_die(root / "killed", 200)
+    shutil.copytree(root / "fresh", root / "killed-unprepared")
+    write_and_die(root / "killed-unprepared", 200)
+    return root
+
+
+@pytest.fixture
+def store_of_kind(made_stores: Path) -> Iterator[Callable[[str], Path]]:
+    """Copies a kind of store to where any user of the machine can reach it."""
+    directory = Path(tempfile.mkdtemp(prefix="store-"))
+    directory.chmod(0o755)
+
+    def copy(kind: str) -> Path:
+        return Path(shutil.copytree(made_stores / kind, directory / kind))
+
+    yield copy
+    shutil.rmtree(directory)
+
+
+def write_and_die(store: Path, count: int) -> None:
+    """Chroma writes so many rows to the store and is killed."""
+    command = [sys.executable, HERE / "write_rows.py", store, str(count)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == -9, done.stderr
