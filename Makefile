@@ -1,0 +1,119 @@
+# The one door to the project: `make help` lists it. What a target does lives in `cortex` (ops/) and in tools/.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+STACK ?= dev
+N ?= 20000
+export CORTEX_STACK := $(STACK)
+
+CORTEX := .venv/bin/cortex
+PYTEST := .venv/bin/pytest
+
+##@ Running a stack (STACK=dev by default)
+
+.PHONY: up
+up: env ## Bring the stack up, with everything that needs installing or building
+	@$(CORTEX) up
+
+.PHONY: preview
+preview: env ## Show what `up` would change, and the sizing arithmetic
+	@$(CORTEX) preview
+
+.PHONY: demo
+demo: env ## Index real texts and search them (N=20000)
+	@$(CORTEX) demo --n $(N)
+
+.PHONY: status
+status: env ## Containers, health, sizes
+	@$(CORTEX) status
+
+.PHONY: logs
+logs: env ## The server's log (FOLLOW=1 to keep watching)
+	@$(CORTEX) logs $(if $(FOLLOW),--follow)
+
+.PHONY: url
+url: env ## Print only the endpoint
+	@$(CORTEX) url
+
+.PHONY: token
+token: env ## Print only an admin token
+	@$(CORTEX) token
+
+.PHONY: shell
+shell: env ## A shell in which plain `pulumi up` works
+	@$(CORTEX) shell
+
+.PHONY: size
+size: env ## The sizing arithmetic: make size VECTORS=1000000 DIMENSIONS=384
+	@$(CORTEX) size $(foreach key,$(SIZE_KEYS),$(if $($(key)),$(key)=$($(key))))
+
+##@ Taking it down
+
+.PHONY: down
+down: env ## Stop the stack; data, secrets and settings stay
+	@$(CORTEX) down
+
+.PHONY: destroy
+destroy: env ## Remove everything but the store (and, later, backups and keys)
+	@$(CORTEX) destroy
+
+.PHONY: purge
+purge: env ## Remove the stack with its store; asks for the stack's name
+	@$(CORTEX) purge $(if $(CONFIRM),--confirm $(CONFIRM))
+
+.PHONY: clean
+clean: ## Remove what was made inside the checkout; stacks, state and caches stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Setting the machine up
+
+.PHONY: doctor
+doctor: env ## What is there, what is missing, what to do
+	@.venv/bin/python -m tools doctor
+
+.PHONY: env
+env:
+	@tools/bootstrap.sh
+
+.PHONY: dev-env
+dev-env:
+	@tools/bootstrap.sh dev
+
+##@ Testing
+
+.PHONY: test
+test: dev-env ## Lint, types, unit tests and the tests on real Docker
+	@.venv/bin/python -m tools up
+	@$(MAKE) --no-print-directory lint
+	@$(PYTEST) -m "not full" --durations=20
+
+.PHONY: test-fast
+test-fast: dev-env lint ## Lint, types and pure code only: no Docker, under a minute
+	@$(PYTEST) -m "not full and not docker" --durations=20
+
+.PHONY: test-full
+test-full: dev-env ## Everything, the long matrices included
+	@.venv/bin/python -m tools up
+	@$(MAKE) --no-print-directory lint
+	@$(PYTEST) --durations=20
+
+.PHONY: lint
+lint: dev-env
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+
+.PHONY: bench-deploy
+bench-deploy: dev-env ## `up` and no-op preview against plain Docker and the bare CLI, as ratios
+	@.venv/bin/python -m tools up
+	@.venv/bin/python tests/bench/deploy.py
+
+##@ Help
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+SIZE_KEYS := VECTORS MODEL DIMENSIONS COLLECTIONS DOCUMENT_BYTES METADATA_BYTES BATCH_ROWS UPDATES_PER_DAY \
+	GROWTH_PERCENT_PER_MONTH HORIZON_MONTHS

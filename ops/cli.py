@@ -1,0 +1,168 @@
+"""The `cortex` command line. Each command here is a line in `make help`; what it does lives in its own module."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from infra.settings import SettingsError
+from ops import demo as demo_data
+from ops import lifecycle, size, status
+from ops.stack import Stack, StackError
+from tools import environment, setup
+from tools.errors import ToolError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+StackName = Annotated[str, typer.Option("--stack", "-s", envvar="CORTEX_STACK", help="Name of the stack.")]
+DEV = "dev"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what can go wrong into one message and an exit code."""
+    try:
+        yield
+    except StackError as error:
+        console.print(f"[red]error:[/red] {error}", markup=True)
+        raise typer.Exit(error.code) from None
+    except (SettingsError, ToolError) as error:
+        console.print("[red]error:[/red] ", end="")
+        console.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+
+
+def _stack(name: str) -> Stack:
+    return Stack(name, environment.environment())
+
+
+@app.command()
+def up(stack: StackName = DEV) -> None:
+    """Bring the stack up, set-up included; run again, it changes nothing."""
+    with _told():
+        setup.ensure_up()
+        lifecycle.up(_stack(stack), console)
+
+
+@app.command()
+def preview(
+    stack: StackName = DEV,
+    expect_no_changes: Annotated[bool, typer.Option(help="Exit with 7 if anything would change.")] = False,
+) -> None:
+    """Show what `up` would change, and the sizing."""
+    with _told():
+        setup.ensure_up()
+        lifecycle.preview(_stack(stack), expect_no_changes=expect_no_changes)
+
+
+@app.command()
+def down(stack: StackName = DEV) -> None:
+    """Stop the stack's containers; data, secrets and resources stay."""
+    with _told():
+        lifecycle.down(_stack(stack), console)
+
+
+@app.command()
+def destroy(stack: StackName = DEV) -> None:
+    """Remove everything of the stack but its store."""
+    with _told():
+        lifecycle.destroy(_stack(stack), console)
+
+
+@app.command()
+def purge(
+    stack: StackName = DEV,
+    confirm: Annotated[str | None, typer.Option(help="The stack's name, instead of being asked for it.")] = None,
+) -> None:
+    """Remove the stack with its store. Asks for the stack's name."""
+    with _told():
+        typed = (
+            confirm if confirm is not None else typer.prompt(f"This deletes all data of stack {stack}. Type its name")
+        )
+        if typed != stack:
+            raise StackError(f"{typed!r} is not the stack's name; nothing was removed")
+        lifecycle.purge(_stack(stack), console)
+
+
+@app.command("status")
+def show_status(stack: StackName = DEV) -> None:
+    """Show containers, health, sizes and where the stack answers."""
+    with _told():
+        healthy = status.show(_stack(stack), Console(highlight=False))
+        raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def logs(stack: StackName = DEV, follow: Annotated[bool, typer.Option("--follow", "-f")] = False) -> None:
+    """Show the server's log."""
+    with _told():
+        this = _stack(stack)
+        command = ["docker", "logs", "--tail", "200", *(["--follow"] if follow else []), this.output("container")]
+        _become(command, this.environment)
+
+
+@app.command()
+def url(stack: StackName = DEV) -> None:
+    """Print where the stack answers."""
+    with _told():
+        print(_stack(stack).output("url"))
+
+
+@app.command()
+def token(stack: StackName = DEV) -> None:
+    """Print an admin token."""
+    with _told():
+        print(_stack(stack).output("token"))
+
+
+@app.command()
+def shell(stack: StackName = DEV) -> None:
+    """Open a shell in which plain `pulumi up` works."""
+    with _told():
+        setup.ensure_up()
+        lifecycle.ensure(_stack(stack))
+        environ = _stack(stack).environment
+        environ["CORTEX_STACK"] = stack
+        program = os.environ.get("SHELL") or "/bin/sh"
+        console.print(f"pulumi is on PATH, stack {stack} is selected; exit leaves this shell")
+        _become([program], environ)
+
+
+@app.command("size")
+def show_size(inputs: Annotated[list[str], typer.Argument(help="KEY=VALUE, keys of cortex:corpus")]) -> None:
+    """Show the sizing arithmetic for given inputs."""
+    with _told():
+        pairs = [item.partition("=") for item in inputs]
+        if wrong := [item for item, pair in zip(inputs, pairs, strict=True) if not pair[1]]:
+            raise StackError(f"not KEY=VALUE: {shlex.join(wrong)}; for example vectors=1000000")
+        print(size.table({key.lower(): value for key, _, value in pairs}))
+
+
+@app.command()
+def demo(
+    stack: StackName = DEV,
+    n: Annotated[int, typer.Option("--n", min=1, help="Texts to index.")] = demo_data.DEFAULT_TEXTS,
+) -> None:
+    """Index real texts and search them."""
+    with _told():
+        this = _stack(stack)
+        demo_data.run(this.output("url"), this.output("token"), n, Console(highlight=False))
+
+
+def _become(command: list[str], environ: dict[str, str]) -> None:
+    sys.stdout.flush()
+    os.execvpe(command[0], command, environ)  # noqa: S606 - no shell; the terminal becomes the command's
+
+
+def main() -> None:
+    """Entry point of the `cortex` command."""
+    run: Callable[[], None] = app
+    run()
