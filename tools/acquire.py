@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools import go_build, go_toolchain, recipe
-from tools.binaries import Found, find, find_all
+from tools.binaries import Found, built_folder, find, find_all
 from tools.errors import OutOfReachError, ToolError
 from tools.host import Host
 from tools.locations import Locations
@@ -76,11 +76,28 @@ def uv_command(where: Locations) -> Path:
 
 def _build(tools: Sequence[Tool], where: Locations, host: Host, step: Step) -> None:
     recipes = [recipe.load(name) for tool in tools for name in tool.recipes]
-    if not go_build.missing(recipes, where, host):
+    if go_build.missing(recipes, where, host):
+        step.doing = "fetching Go"
+        go = go_toolchain.find(where) or go_toolchain.fetch(where, uv_command(where))
+        go_build.build_all(recipes, go, where, host, lambda doing: setattr(step, "doing", doing))
+    for tool in tools:
+        _join(tool, where, host)
+
+
+def _join(tool: Tool, where: Locations, host: Host) -> None:
+    """Brings the results of a tool's recipes into one folder (hard links: no second copy on the disk)."""
+    folder = built_folder(tool, where, host)
+    if folder.is_dir():
         return
-    step.doing = "fetching Go"
-    go = go_toolchain.ensure(where, uv_command(where))
-    go_build.build_all(recipes, go, where, host, lambda doing: setattr(step, "doing", doing))
+    with go_build.only_builder(where, lambda: None):
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name in tool.recipes:
+            for binary in recipe.load(name).target(where, host).iterdir():
+                (partial / binary.name).hardlink_to(binary)
+        if not folder.is_dir():
+            partial.replace(folder)
 
 
 def _there(tool: Tool, where: Locations, host: Host) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -26,16 +27,16 @@ class Found:
     Attributes:
         tool: What it is.
         source: PATH, vendor or built here.
-        folders: Where its binaries are; for PATH the one folder that PATH led to.
+        folder: Where its binaries are.
     """
 
     tool: Tool
     source: str
-    folders: tuple[Path, ...]
+    folder: Path
 
     def file(self, name: str) -> Path:
         """Path of one of its binaries."""
-        return next(folder / name for folder in self.folders if (folder / name).is_file())
+        return self.folder / name
 
 
 def find(tool: Tool, where: Locations, host: Host) -> Found | None:
@@ -51,6 +52,18 @@ def find_all(tools: Sequence[Tool], where: Locations, host: Host) -> dict[str, F
 def vendor_folder(tool: Tool, where: Locations, host: Host) -> Path:
     """Where the vendor's archive is unpacked; it exists only complete and checked."""
     return where.toolchain / f"{tool.name}-{tool.version}-vendor-{host.go_os}-{host.go_arch}"
+
+
+def built_folder(tool: Tool, where: Locations, host: Host) -> Path:
+    """Where the tool's own build is: its recipe's folder, or one that joins the results of several recipes.
+
+    The language host and the CLI look for their helpers beside themselves, so they have to lie together.
+    """
+    recipes = [recipe.load(name) for name in tool.recipes]
+    if len(recipes) == 1:
+        return recipes[0].target(where, host)
+    keys = "\0".join(one.key(host) for one in recipes)
+    return where.toolchain / f"{tool.name}-{tool.version}-joined-{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
 
 
 def _on_path(tool: Tool, where: Locations) -> Found | None:
@@ -74,14 +87,14 @@ def _on_path(tool: Tool, where: Locations) -> Found | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return Found(tool, ON_PATH, (folder,)) if tool.says(said.stdout) else None
+    return Found(tool, ON_PATH, folder) if tool.says(said.stdout) else None
 
 
 def _vendor(tool: Tool, where: Locations, host: Host) -> Found | None:
     folder = vendor_folder(tool, where, host)
-    return Found(tool, VENDOR, (folder,)) if folder.is_dir() else None
+    return Found(tool, VENDOR, folder) if folder.is_dir() else None
 
 
 def _built(tool: Tool, where: Locations, host: Host) -> Found | None:
-    folders = tuple(recipe.load(name).target(where, host) for name in tool.recipes)
-    return Found(tool, BUILT, folders) if all(folder.is_dir() for folder in folders) else None
+    folder = built_folder(tool, where, host)
+    return Found(tool, BUILT, folder) if folder.is_dir() else None

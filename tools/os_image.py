@@ -82,8 +82,8 @@ def find(where: Locations, host: Host) -> OsImage | None:
     return OsImage(*(f"oci-layout://{root}@{digests[tag]}" for tag in ("os", "build")))
 
 
-def ensure(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
-    """The image, made now when it is missing.
+def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
+    """Makes the image.
 
     Args:
         where: Cache and state.
@@ -94,8 +94,6 @@ def ensure(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     Raises:
         ToolError: This is not Debian as root, or a package could not be had.
     """
-    if found := find(where, host):
-        return found
     _require_tools(step)
     root = target(where, host)
     partial = root.with_name(f".{root.name}.partial")

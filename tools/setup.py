@@ -46,7 +46,8 @@ def up(progress: Progress) -> Ready:
     builder = _builder(where, host, progress)
     if builder is not None:
         with progress.step("OS image") as step:
-            os_image.ensure(where, host, acquire.uv_command(where), step)
+            if os_image.find(where, host) is None:
+                os_image.make(where, host, acquire.uv_command(where), step)
             step.outcome = os_image.target(where, host).name
     progress.console.print(f"Ready in {seconds(progress.elapsed_s)}.{_trust()}")
     return Ready(tools, builder)
