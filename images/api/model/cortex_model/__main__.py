@@ -1,4 +1,4 @@
-"""`python -m cortex_model --precision int8 --out DIR`: fetch the weights, write model.onnx, tokenizer.json, manifest.json."""
+"""`python -m cortex_model --precision int8 --out DIR`: fetch the weights and write the folder that the API loads."""
 
 from __future__ import annotations
 

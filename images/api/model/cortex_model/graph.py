@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
@@ -82,8 +82,8 @@ def _layer(graph: GraphWriter, weights: Mapping[str, Array], name: str, state: s
         return apply(weight, weights[f"{name}.{part}.bias"], f"{name}.{part}")
 
     from_state = graph.quantised(state)
-    query, key, value = (dense(from_state, f"attention.self.{part}") for part in ("query", "key", "value"))
-    context = _attention(graph, name, query, key, value, bias)
+    parts = [dense(from_state, f"attention.self.{part}") for part in ("query", "key", "value")]
+    context = _attention(graph, name, parts, bias)
     attended = dense(graph.quantised(context), "attention.output.dense")
     state = _layer_norm(graph, weights, f"{name}.attention.output.LayerNorm", graph.op("Add", [attended, state]))
     inner = graph.op("Gelu", [dense(graph.quantised(state), "intermediate.dense")], approximate="none")
@@ -91,7 +91,8 @@ def _layer(graph: GraphWriter, weights: Mapping[str, Array], name: str, state: s
     return _layer_norm(graph, weights, f"{name}.output.LayerNorm", graph.op("Add", [outer, state]))
 
 
-def _attention(graph: GraphWriter, name: str, query: str, key: str, value: str, bias: str) -> str:
+def _attention(graph: GraphWriter, name: str, parts: Sequence[str], bias: str) -> str:
+    query, key, value = parts
     split = graph.constant(np.array([0, 0, HEADS, _HEAD_SIZE], np.int64), f"{name}.split")
     joined = graph.constant(np.array([0, 0, HIDDEN], np.int64), f"{name}.join")
     scale = graph.constant(np.array(_HEAD_SIZE**-0.5, np.float32), f"{name}.head_scale")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ _UINT8_ZERO_POINT = 128
 
 
 class Precision(StrEnum):
-    """How weights are stored: int8 also computes in int8, fp16 is widened to fp32 when loaded (CPUs compute in fp32)."""
+    """How weights are stored. int8 also computes in int8; fp16 is widened when loaded, since CPUs compute in fp32."""
 
     INT8 = "int8"
     FP16 = "fp16"
@@ -47,12 +48,12 @@ class GraphWriter:
             return self.constant(array, name)
         return self.op("Cast", [self.constant(array.astype(np.float16), f"{name}.fp16")], to=TensorProto.FLOAT)
 
-    def op(self, kind: str, inputs: Sequence[str], output: str | None = None, **attributes: object) -> str:
+    def op(self, kind: str, inputs: Sequence[str], output: str | None = None, **attributes: Any) -> str:
         """Add a node with one output; returns the output's name."""
         return self.ops(kind, inputs, 1, output, **attributes)[0]
 
     def ops(
-        self, kind: str, inputs: Sequence[str], outputs: int, output: str | None = None, **attributes: object
+        self, kind: str, inputs: Sequence[str], outputs: int, output: str | None = None, **attributes: Any
     ) -> list[str]:
         """Add a node with several outputs; returns their names."""
         self._counter += 1
@@ -95,9 +96,7 @@ class GraphWriter:
             inputs.append(self.constant(np.array(_UINT8_ZERO_POINT, dtype=np.uint8), f"{name}.zero_point"))
             product = self.op("Cast", [self.op("MatMulInteger", inputs)], to=TensorProto.FLOAT)
             scales = self.op("Mul", [level_scale, self.constant(scale.reshape(-1), f"{name}.scale")])
-            return self.op(
-                "Add", [self.op("Mul", [product, scales]), self.constant(bias, f"{name}.bias")]
-            )
+            return self.op("Add", [self.op("Mul", [product, scales]), self.constant(bias, f"{name}.bias")])
 
         return dense_int8
 

@@ -1,0 +1,1 @@
+"""The Cortex API: documents in, search out, with Chroma embedded."""

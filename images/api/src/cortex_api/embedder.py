@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
-Vectors = npt.NDArray[np.float32]
+# onnxruntime sends usage events to its maker unless told not to before it is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
+
+from cortex_api.model import Embedded, ModelError, ModelIdentity, Vectors
 
 # Texts x tokens of one run of the model. Activations take about 60 KB per token (measured: docs/api.md), so a run
 # stays near 125 MB at worst whatever the batch is; larger runs are not faster on CPUs.
@@ -23,47 +25,6 @@ RUN_TOKENS = 2_048
 TOKENISE_TEXTS = 512
 _SMALLEST_NORM = 1e-12
 _HASH_BLOCK_BYTES = 1 << 20
-
-
-class ModelError(RuntimeError):
-    """The model's folder cannot be used: something is missing, or is not what the manifest says."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """What makes vectors comparable. Recorded with every collection that the model embeds."""
-
-    name: str
-    precision: str
-    dimensions: int
-    sha256: str
-    window_tokens: int
-
-    def __str__(self) -> str:
-        """Short form for messages."""
-        return f"{self.name} ({self.precision}, sha256 {self.sha256[:12]})"
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Vectors of a batch, float32 [texts, dimensions], unit length; and which texts were longer than the window."""
-
-    vectors: Vectors
-    overlong: tuple[int, ...]
-
-
-class Embedder(Protocol):
-    """What the API needs from a model."""
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """The model in use."""
-
-    def embed(self, texts: Sequence[str]) -> Embedded:
-        """Vectors of `texts`, in order."""
-
-    def overlong(self, texts: Sequence[str]) -> tuple[int, ...]:
-        """Indices of texts that do not fit the model's window."""
 
 
 def read_identity(folder: Path) -> ModelIdentity:
@@ -82,7 +43,9 @@ def read_identity(folder: Path) -> ModelIdentity:
     except OSError as problem:
         raise ModelError(f"CORTEX_MODEL_PATH={folder}: {problem.strerror}: {problem.filename}") from problem
     except (ValueError, KeyError, TypeError) as problem:
-        raise ModelError(f"{folder / 'manifest.json'} is not a model's manifest ({problem!r}); build the image again") from problem
+        raise ModelError(
+            f"{folder}/manifest.json: not a model's manifest ({problem!r}); build the image again"
+        ) from problem
     if digest.hexdigest() != identity.sha256:
         raise ModelError(
             f"{folder / 'model.onnx'} has SHA-256 {digest.hexdigest()}, the manifest says {identity.sha256}; "
@@ -108,7 +71,7 @@ class OnnxEmbedder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Without the arena, memory of a run is given back; with it the largest run ever is kept (measured: docs/api.md).
+        # Without the arena the memory of a run is given back; with it the largest run ever is kept.
         options.enable_cpu_mem_arena = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

@@ -1,0 +1,104 @@
+"""The process's configuration: environment variables CORTEX_*, all checked before anything starts."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOCAL_MODEL = "all-MiniLM-L6-v2"
+LOCAL_DIMENSIONS = 384
+_MIB = 1 << 20
+
+
+class SettingsError(ValueError):
+    """One or more variables are wrong; the message has a line for each."""
+
+
+class Settings(BaseSettings):
+    """What the API process is told. Limits are hard: what exceeds them is refused, never truncated."""
+
+    model_config = SettingsConfigDict(env_prefix="CORTEX_", frozen=True, extra="ignore", populate_by_name=True)
+
+    stack: str = Field("dev", description="name of the stack, shown in status and logs")
+    host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104 -- a container publishes what it wants
+    port: int = Field(8080, ge=1, le=65_535)
+    store_path: Path = Field(Path("/data"), description="folder of the store; chroma.sqlite3 lies directly in it")
+    tokens_file: Path = Field(Path("/run/cortex/secrets/tokens.json"), description="names, roles and hashes of tokens")
+
+    model: str = Field(LOCAL_MODEL, min_length=1, description="embedding model the stack was sized for")
+    dimensions: int = Field(LOCAL_DIMENSIONS, ge=1, le=65_535)
+    model_path: Path = Field(Path("/opt/cortex/model"), description="folder of the local model")
+
+    max_body_bytes: int = Field(16 * _MIB, ge=1024, description="body of one request, as it arrives")
+    max_batch_rows: int = Field(1_000, ge=1, le=100_000, description="rows given to Chroma at once")
+    max_request_rows: int = Field(10_000, ge=1, description="rows or ids in one request")
+    max_text_chars: int = Field(100_000, ge=1, description="characters of one text")
+    max_k: int = Field(1_000, ge=1, description="neighbours of one query")
+    max_page_rows: int = Field(1_000, ge=1, description="rows of one page")
+    max_queries: int = Field(100, ge=1, description="texts or vectors in one query request")
+    max_concurrent_requests: int = Field(16, ge=1, le=1_000)
+    max_collections: int = Field(100, ge=1, le=10_000)
+
+    stop_grace_s: float = Field(30.0, ge=0, le=3_600, description="for running requests to end after SIGTERM")
+    canary_interval_s: float = Field(60.0, gt=0, le=86_400)
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    sizing: Annotated[dict[str, Any], NoDecode] = Field(
+        default_factory=dict, description="shown in /v1/status as given"
+    )
+
+    @property
+    def embeds_locally(self) -> bool:
+        """Whether the model's weights are in the image; else clients bring their own vectors."""
+        return self.model == LOCAL_MODEL
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment.
+
+    Args:
+        overrides: fields that replace the environment (tests).
+
+    Raises:
+        SettingsError: everything that is wrong, a line per variable with what would do.
+    """
+    lines: list[str] = []
+    values = dict(overrides)
+    if "sizing" not in values:
+        values["sizing"] = _sizing(lines)
+    try:
+        settings = Settings(**values)
+    except ValidationError as problem:
+        lines += [_line(error["loc"], error["msg"], error["input"]) for error in problem.errors()]
+    else:
+        if settings.embeds_locally and settings.dimensions != LOCAL_DIMENSIONS:
+            lines.append(
+                f"CORTEX_DIMENSIONS={settings.dimensions}: {LOCAL_MODEL} makes {LOCAL_DIMENSIONS}; "
+                f"set {LOCAL_DIMENSIONS}, or another CORTEX_MODEL"
+            )
+    if lines:
+        raise SettingsError("\n".join(lines))
+    return settings
+
+
+def _sizing(lines: list[str]) -> dict[str, Any]:
+    text = os.environ.get("CORTEX_SIZING", "{}")
+    try:
+        value = json.loads(text)
+    except ValueError as problem:
+        lines.append(f"CORTEX_SIZING: not JSON ({problem}); give an object such as {{}}")
+        return {}
+    if not isinstance(value, dict):
+        lines.append(f"CORTEX_SIZING: a JSON {type(value).__name__}, not an object; give an object such as {{}}")
+        return {}
+    return value
+
+
+def _line(location: tuple[int | str, ...], message: str, value: object) -> str:
+    name = ".".join(str(part) for part in location)
+    variable = name.upper() if name.upper().startswith("CORTEX_") else f"CORTEX_{name.upper()}"
+    return f"{variable}={value}: {message}"
