@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         check_closed(chosen.path)  # before the lock, which would make its file in whatever directory was named
         with WriterLock(chosen.path, program="python -m store prepare"):
-            done = prepare(chosen.path, switch_on_again=chosen.switch_on_again)
+            done = prepare(chosen.path, switch_on_again=chosen.switch_on_again, thorough=chosen.thorough)
     except StoreError as error:
         problem = {"error": type(error).__name__, "message": str(error), "path": str(chosen.path)}
         print(json.dumps(problem) if chosen.json else f"error: {error}", file=sys.stderr)  # noqa: T201
@@ -42,11 +42,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--switch-on-again", action="store_true", help="accept a log switched off since, if no vector is missing yet"
     )
+    command.add_argument(
+        "--thorough", action="store_true", help="look for every vector in the log of a prepared store too (seconds)"
+    )
     return parser
 
 
 def _text(done: Preparation) -> str:
-    holds = f"{done.audit.records:,} records, {done.audit.rows:,} log rows"
+    holds = f"{done.audit.records:,} records, {done.audit.rows:,} log rows" if done.audit else "log not read"
     if not done.changed:
         return f"{done.path}: prepared already ({holds})"
     return "\n".join([f"{done.path}: prepared ({holds})", *(f"  {change}" for change in done.changed)])

@@ -38,12 +38,13 @@ class Preparation:
 
     path: Path
     found: Condition
-    audit: log.LogAudit
+    audit: log.LogAudit | None
+    """None when it was not needed: the log was kept from the first row on."""
     changed: tuple[str, ...]
     """In words, in the order it was done; empty when the store was prepared already."""
 
 
-def prepare(path: Path, *, switch_on_again: bool = False) -> Preparation:
+def prepare(path: Path, *, switch_on_again: bool = False, thorough: bool = False) -> Preparation:
     """Switch on the durable log and WAL journal of the store, once and for good. The server must be stopped.
 
     Everything is checked before anything is touched. Doing it again finds nothing to change, also after a crash in
@@ -53,6 +54,8 @@ def prepare(path: Path, *, switch_on_again: bool = False) -> Preparation:
         path: the store, a directory with the `chroma.sqlite3` that Chroma 1.5.9 made.
         switch_on_again: accept a log that was switched off after the store was prepared, if it still holds every
             vector.
+        thorough: look for every vector in the log also when the store is prepared already and nothing speaks against
+            its log. It reads the whole log.
 
     Raises:
         StoreError: one subclass per reason, with what to do; the store is unchanged.
@@ -63,9 +66,12 @@ def prepare(path: Path, *, switch_on_again: bool = False) -> Preparation:
     with opened(path) as database:
         schema.check(database)
         found = _condition(database)
-        # A mark says that the log was kept since the first data; a log now off takes that back.
-        audit = log.audit(database, never_purged=found.marked and found.log_kept)
-        _refuse_incomplete(path, found, audit, switch_on_again=switch_on_again)
+        vacuumed = log.was_vacuumed(database)
+        audit = None
+        if thorough or vacuumed or not (found.marked and found.log_kept):
+            # A mark says that the log was kept since the first data; a log now off, or a vacuum, takes that back.
+            audit = log.audit(database, never_purged=found.marked and found.log_kept and not vacuumed)
+            _refuse_incomplete(path, found, audit, switch_on_again=switch_on_again)
         changed = [] if found.is_prepared else _change(database, found)
     if changed:
         _sync(path)

@@ -39,7 +39,15 @@ MIGRATIONS: frozenset[_Migration] = frozenset(
 )
 
 TABLES = frozenset(
-    {"collections", "embeddings", "embeddings_queue", "embeddings_queue_config", "max_seq_id", "segments"}
+    {
+        "collections",
+        "embeddings",
+        "embeddings_queue",
+        "embeddings_queue_config",
+        "maintenance_log",
+        "max_seq_id",
+        "segments",
+    }
 )
 """The tables this package reads or writes. Others (`_litestream_seq`, say) may be there too."""
 

@@ -106,6 +106,9 @@ def test_chroma_vacuum_on_a_prepared_store_is_noticed(store_of_kind: Kind) -> No
     vacuum(path)
     with pytest.raises(store.LogPurged, match="chroma vacuum"):
         store.prepare(path, switch_on_again=True)
+    sql(path, """UPDATE embeddings_queue_config SET config_json_str = '{"automatically_purge":false}'""")
+    with pytest.raises(store.LogPurged, match="chroma vacuum"):
+        store.prepare(path)
 
 
 def test_a_purge_that_was_switched_off_too_late_is_noticed(store_of_kind: Kind) -> None:
@@ -113,6 +116,14 @@ def test_a_purge_that_was_switched_off_too_late_is_noticed(store_of_kind: Kind) 
     sql(path, """UPDATE embeddings_queue_config SET config_json_str = '{"automatically_purge":false}'""")
     with pytest.raises(store.LogPurged):
         store.prepare(path)
+
+
+def test_a_row_taken_from_a_prepared_log_is_found_on_request(store_of_kind: Kind) -> None:
+    path = store_of_kind("killed")
+    sql(path, "DELETE FROM embeddings_queue WHERE id = 'row-7'")
+    store.prepare(path)
+    with pytest.raises(store.LogPurged, match="1 of 199 records"):
+        store.prepare(path, thorough=True)
 
 
 def test_a_locked_database_is_in_use(store_of_kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
