@@ -116,16 +116,19 @@ def split_url(url: str) -> tuple[str, int, str]:
         raise ValueError("has characters that a URL cannot have")
     place, _, path = rest.partition("/")
     if place.startswith("["):
-        host, _, port = place[1:].partition("]")
-        port = port.removeprefix(":")
-        is_address = ":" in host and all(character in "0123456789abcdefABCDEF:." for character in host)
+        host, closing, port = place[1:].partition("]")
+        is_address = (
+            bool(closing) and ":" in host and all(character in "0123456789abcdefABCDEF:." for character in host)
+        )
     else:
-        host, _, port = place.partition(":")
+        host, colon, port = place.partition(":")
+        port = colon + port
         host = "127.0.0.1" if host == "localhost" else host
         parts = host.split(".")
         is_address = len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
     if not is_address:
         raise ValueError("has a host that is neither an IP address nor localhost")
-    if port and not (port.isdigit() and 0 < int(port) < 65536):
+    digits = port.removeprefix(":")
+    if port and not (port.startswith(":") and digits.isdigit() and 0 < int(digits) < 65536):
         raise ValueError("has a port that is not a number from 1 to 65535")
-    return host, int(port or 80), "/" + path
+    return host, int(digits or 80), "/" + path
