@@ -1,0 +1,1 @@
+"""Everything between a fresh machine and a `pulumi up` that works."""

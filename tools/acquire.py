@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tools.host import Host
 from tools.locations import Locations
 from tools.progress import Step
 from tools.vendor import Vendor
-from tools.versions import Tool
+from tools.versions import UV, Tool
 
 
 def ensure(tools: Sequence[Tool], where: Locations, host: Host, step: Step) -> dict[str, Found]:
@@ -66,9 +65,9 @@ def uv_command(where: Locations) -> Path:
     Raises:
         ToolError: There is none; bootstrap.sh was not run.
     """
-    for candidate in (where.cache / "uv" / "bin" / "uv", Path(sys.prefix) / "bin" / "uv"):
-        if candidate.is_file():
-            return candidate
+    own = where.cache / f"uv-{UV}" / "bin" / "uv"
+    if own.is_file():
+        return own
     if on_path := shutil.which("uv"):
         return Path(on_path)
     raise ToolError("uv is missing; run `sh tools/bootstrap.sh`")

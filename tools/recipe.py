@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.host import Host
 from tools.locations import Locations
@@ -76,5 +77,5 @@ def load(name: str, recipes: Path = RECIPES) -> Recipe:
     folder = recipes / name
     given = tomllib.loads((folder / "recipe.toml").read_text())
     copies = tuple(Copy(**copy) for copy in given.pop("copies", ()))
-    lists = {key: tuple(given.pop(key)) for key in ("packages", "binaries", "tags") if key in given}
+    lists: dict[str, Any] = {key: tuple(given.pop(key)) for key in ("packages", "binaries", "tags") if key in given}
     return Recipe(name=name, folder=folder, copies=copies, **lists, **given)
