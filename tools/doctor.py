@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from tools import certificates, docker_engine, go_toolchain, image_builder, os_image, vendor
 from tools.binaries import find
@@ -48,13 +49,11 @@ def check(where: Locations, host: Host) -> list[Check]:
 
 def report(checks: Sequence[Check], console: Console) -> int:
     """Prints the findings and returns the exit code: 1 if something is missing."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "what", "found", "to do"):
-        table.add_column(heading)
+    width = max(len(one.name) for one in checks)
     for one in checks:
         mark = "[green]✓[/green]" if one.present else "[red]✗[/red]"
-        table.add_row(mark, one.name, one.detail, "" if one.present else one.remedy)
-    console.print(table)
+        remedy = "" if one.present else f"; {one.remedy}"
+        console.print(f"{mark} {one.name:<{width}}  {escape(one.detail + remedy)}")
     lacking = sum(not one.present for one in checks)
     console.print(f"{lacking} missing" if lacking else "Everything is there.")
     return 1 if lacking else 0
@@ -106,5 +105,8 @@ def _building(where: Locations, host: Host) -> list[Check]:
 
 
 def _passphrase(where: Locations) -> Check:
+    for variable in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        if variable in os.environ:
+            return Check("passphrase", present=True, detail=f"from {variable}")
     there = where.passphrase.is_file()
     return Check("passphrase", present=there, detail=str(where.passphrase) if there else "not made yet")

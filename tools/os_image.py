@@ -143,9 +143,8 @@ def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     config = ImageConfig(host.go_arch, definition.created, env, labels)
     writer.add_image("os", config, [layer])
     step.doing = "adding uv for builder stages"
-    writer.add_image(
-        "build", config, [layer, writer.add_layer(_uv_layer(_linux_uv(uv, where, host), definition.epoch_s))]
-    )
+    uv_layer = writer.add_layer(_uv_layer(_linux_uv(uv, where, host), definition.epoch_s))
+    writer.add_image("build", config, [layer, uv_layer])
     writer.close()
     partial.replace(root)
     found = find(where, host)

@@ -40,7 +40,7 @@ def _interrupts_are_the_childs() -> Iterator[None]:
     """Ctrl-C reaches the whole foreground group; Pulumi ends in order, and this process waits for it."""
 
     def wait(_signal: int, _frame: FrameType | None) -> None:
-        """Nothing: the child decides. (A handler, unlike SIG_IGN, is not inherited.)"""
+        """Do nothing: the child decides. A handler, unlike SIG_IGN, is not inherited."""
 
     before = signal.signal(signal.SIGINT, wait)
     try:
