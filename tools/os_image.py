@@ -84,8 +84,10 @@ def load(path: Path = DEFINITION) -> Definition:
 
 def target(where: Locations, host: Host, path: Path = DEFINITION) -> Path:
     """The layout's folder, named by what decides its content."""
-    key = hashlib.sha256(f"{METHOD}\0{host.go_arch}\0".encode() + path.read_bytes()).hexdigest()[:12]
-    return where.os_images / f"{load(path).suite}-{host.go_arch}-{key}"
+    digest = hashlib.sha256(f"{METHOD}\0{host.go_arch}\0".encode())
+    for source in (path, WHEELS / "uv.txt"):
+        digest.update(hashlib.sha256(source.read_bytes()).digest())
+    return where.os_images / f"{load(path).suite}-{host.go_arch}-{digest.hexdigest()[:12]}"
 
 
 def find(where: Locations, host: Host) -> OsImage | None:
