@@ -5,6 +5,8 @@ import time
 
 _BLOCK_BYTES = 512
 """Unit of `st_blocks`, whatever the file system's own block size is."""
+_TYPE_MASK, _DIRECTORY = 0o170000, 0o040000
+"""As in `stat`; constants of Linux."""
 
 
 class Disk:
@@ -73,16 +75,15 @@ def allocated_bytes(path: str, deadline_s: float | None = None) -> int:
         for entry in entries:
             try:
                 status = entry.stat(follow_symlinks=False)
-                is_directory = entry.is_dir(follow_symlinks=False)
             except FileNotFoundError:
                 continue
             if status.st_dev != top.st_dev:
                 continue
-            if status.st_nlink > 1 and not is_directory:
+            if status.st_mode & _TYPE_MASK == _DIRECTORY:
+                waiting.append(entry.path)
+            elif status.st_nlink > 1:
                 if status.st_ino in seen:
                     continue
                 seen.add(status.st_ino)
             total += status.st_blocks
-            if is_directory:
-                waiting.append(entry.path)
     return total * _BLOCK_BYTES
