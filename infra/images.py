@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pulumi
@@ -15,6 +16,7 @@ from infra import names
 from infra.settings import Registry, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = Path(__file__).resolve().parent
 OS_IMAGE = "python:3.12-slim"
 TAG_CHARACTERS = 16
 
@@ -27,27 +29,41 @@ class BuildHost:
         builder: Name of a buildx builder; None for the plugin's own choice.
         network: Network of build steps ("host"); None for the builder's default.
         os_image: Image to build upon.
-        os_layout: OCI layout that holds `os_image`, where no registry does (`oci-layout://...`).
+        build_image: Image of the builder stages: the same system, with what an installation needs.
+        layouts: OCI layouts that hold images no registry has, by image name (`oci-layout://...`).
         ca_bundle: Certificates that build steps must trust, beyond the image's own.
     """
 
     builder: str | None = None
     network: str | None = None
     os_image: str = OS_IMAGE
-    os_layout: str | None = None
+    build_image: str = OS_IMAGE
+    layouts: tuple[tuple[str, str], ...] = ()
     ca_bundle: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> BuildHost:
-        """Read CORTEX_BUILDER, CORTEX_BUILD_NETWORK, CORTEX_OS_IMAGE, CORTEX_OS_LAYOUT and CORTEX_BUILD_CA."""
+        """Read the CORTEX_BUILD* and CORTEX_OS_* variables (docs/install.md)."""
+        os_image = environment.get("CORTEX_OS_IMAGE") or OS_IMAGE
+        build_image = environment.get("CORTEX_BUILD_IMAGE") or os_image
+        layouts = {
+            os_image: environment.get("CORTEX_OS_LAYOUT", ""),
+            build_image: environment.get("CORTEX_BUILD_LAYOUT", ""),
+        }
         bundle = environment.get("CORTEX_BUILD_CA")
         return cls(
             builder=environment.get("CORTEX_BUILDER") or None,
             network=environment.get("CORTEX_BUILD_NETWORK") or None,
-            os_image=environment.get("CORTEX_OS_IMAGE") or OS_IMAGE,
-            os_layout=environment.get("CORTEX_OS_LAYOUT") or None,
+            os_image=os_image,
+            build_image=build_image,
+            layouts=tuple((name, place) for name, place in layouts.items() if place),
             ca_bundle=Path(bundle) if bundle else None,
         )
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The build arguments that name the images to build upon."""
+        return {"OS_IMAGE": self.os_image, "BUILD_IMAGE": self.build_image}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +72,47 @@ class ImageSpec:
 
     Attributes:
         name: Name of the image and of its folder below `images/`.
-        sources: Folders of the repository that the build sees.
         arguments: Build arguments that come from the settings.
     """
 
     name: str
-    sources: tuple[str, ...]
     arguments: tuple[tuple[str, str], ...] = ()
 
     @property
     def dockerfile(self) -> Path:
-        """The Dockerfile."""
+        """The Dockerfile. The list beside it (`.dockerignore`) says which files the build sees."""
         return ROOT / "images" / self.name / "Dockerfile"
 
-    def content_tag(self, os_image: str) -> str:
-        """Tag that changes exactly when something that goes into the image changes."""
+    def content_tag(self, arguments: Mapping[str, str]) -> str:
+        """Tag that changes exactly when something that goes into the image changes.
+
+        Args:
+            arguments: Every build argument but the tag itself.
+        """
         digest = hashlib.sha256()
-        for item in (os_image, *(f"{key}={value}" for key, value in self.arguments)):
-            digest.update(f"{item}\0".encode())
-        for path in sorted(self._files()):
-            executable = os.access(path, os.X_OK)
-            digest.update(f"{path.relative_to(ROOT).as_posix()}\0{executable:d}\0".encode())
+        for key, value in sorted(arguments.items()):
+            digest.update(f"{key}={value}\0".encode())
+        for path in sorted(self.files()):
+            digest.update(f"{path.relative_to(ROOT).as_posix()}\0{os.access(path, os.X_OK):d}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()[:TAG_CHARACTERS]
 
-    def _files(self) -> Iterator[Path]:
-        for source in self.sources:
-            for path in (ROOT / source).rglob("*"):
-                if path.is_file() and not _ignored(path):
+    def files(self) -> Iterator[Path]:
+        """The files the build sees: an allow-list (`!path`) with exceptions (`**/name`)."""
+        rules = self.dockerfile.with_name("Dockerfile.dockerignore").read_text(encoding="utf-8").split()
+        allowed = [rule[1:] for rule in rules if rule.startswith("!")]
+        refused = [rule.removeprefix("**/") for rule in rules if rule.startswith("**/")]
+        for place in allowed:
+            top = ROOT / place
+            for path in [top] if top.is_file() else top.rglob("*"):
+                inside = path.relative_to(ROOT).parts
+                if path.is_file() and not any(fnmatch(part, rule) for part in inside for rule in refused):
                     yield path
-
-
-def _ignored(path: Path) -> bool:
-    """What never changes an image: byte code, notes, tests. The Dockerfile's ignore list says the same."""
-    return path.suffix in {".pyc", ".md"} or "__pycache__" in path.parts
 
 
 def specs(settings: Settings) -> dict[str, ImageSpec]:
     """Every image the package can build, by key."""
-    return {
-        "api": ImageSpec(
-            "api",
-            ("images/api", "healthcheck", "store"),
-            (("MODEL_PRECISION", settings.image.precision.value),),
-        )
-    }
+    return {"api": ImageSpec("api", (("MODEL_PRECISION", settings.image.precision.value),))}
 
 
 class BuiltImage(pulumi.ComponentResource):
@@ -119,15 +131,18 @@ class BuiltImage(pulumi.ComponentResource):
         base_name = f"{names.PROJECT}-{spec.name}"
         if registry:
             base_name = "/".join(part for part in (registry.address, registry.prefix, base_name) if part)
-        tag = spec.content_tag(host.os_image)
-        arguments = {"OS_IMAGE": host.os_image, "REVISION": tag, **dict(spec.arguments)}
-        named = {host.os_image: docker_build.ContextArgs(location=host.os_layout)} if host.os_layout else None
+        arguments = {**host.arguments, **dict(spec.arguments)}
+        tag = spec.content_tag(arguments)
         image = docker_build.Image(
             spec.name,
             tags=[f"{base_name}:{tag}"],
-            context=docker_build.BuildContextArgs(location=str(ROOT), named=named),
-            dockerfile=docker_build.DockerfileArgs(location=str(spec.dockerfile)),
-            build_args=arguments,
+            context=docker_build.BuildContextArgs(
+                # Relative to the program's folder: another clone of the same commit sees no change.
+                location=os.path.relpath(ROOT, PROGRAM),
+                named={name: docker_build.ContextArgs(location=place) for name, place in host.layouts} or None,
+            ),
+            dockerfile=docker_build.DockerfileArgs(location=os.path.relpath(spec.dockerfile, PROGRAM)),
+            build_args={**arguments, "REVISION": tag},
             builder=docker_build.BuilderConfigArgs(name=host.builder) if host.builder else None,
             network=docker_build.NetworkMode(host.network) if host.network else None,
             secrets={"ca": host.ca_bundle.read_text(encoding="utf-8")} if host.ca_bundle else None,
@@ -137,9 +152,9 @@ class BuiltImage(pulumi.ComponentResource):
             build_on_preview=False,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.reference = image.ref if registry else pulumi.Output.from_input(f"{base_name}:{tag}")
+        reference = image.ref if registry else f"{base_name}:{tag}"
         # Whoever uses the reference waits for the build, although the tag is known before it.
-        self.reference = pulumi.Output.all(self.reference, image.id).apply(lambda parts: str(parts[0]))
+        self.reference = pulumi.Output.all(reference, image.id).apply(lambda parts: str(parts[0]))
         self.register_outputs({"reference": self.reference})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pulumi
@@ -79,4 +78,3 @@ def on_docker(stack: str, settings: Settings) -> None:
     pulumi.export("volume", made.volume)
     pulumi.export("image", made.image)
     pulumi.export("memory_limit_bytes", server.resources.memory_limit_bytes)
-    pulumi.export("settings", json.loads(settings.model_dump_json(exclude={"registry"})))

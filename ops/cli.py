@@ -16,8 +16,9 @@ from infra.settings import SettingsError
 from ops import demo as demo_data
 from ops import lifecycle, size, status
 from ops.stack import Stack, StackError
-from tools import environment, setup
+from tools import environment, pulumi_cli, setup
 from tools.errors import ToolError
+from tools.progress import Progress
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -48,7 +49,7 @@ def _stack(name: str) -> Stack:
 def up(stack: StackName = DEV) -> None:
     """Bring the stack up, set-up included; run again, it changes nothing."""
     with _told():
-        setup.ensure_up()
+        setup.up(Progress(console))
         lifecycle.up(_stack(stack), console)
 
 
@@ -59,7 +60,7 @@ def preview(
 ) -> None:
     """Show what `up` would change, and the sizing."""
     with _told():
-        setup.ensure_up()
+        setup.up(Progress(console))
         lifecycle.preview(_stack(stack), expect_no_changes=expect_no_changes)
 
 
@@ -127,13 +128,13 @@ def token(stack: StackName = DEV) -> None:
 def shell(stack: StackName = DEV) -> None:
     """Open a shell in which plain `pulumi up` works."""
     with _told():
-        setup.ensure_up()
+        setup.up(Progress(console))
         lifecycle.ensure(_stack(stack))
         environ = _stack(stack).environment
         environ["CORTEX_STACK"] = stack
         program = os.environ.get("SHELL") or "/bin/sh"
         console.print(f"pulumi is on PATH, stack {stack} is selected; exit leaves this shell")
-        _become([program], environ)
+        raise typer.Exit(pulumi_cli.foreground([], environ, program=[program]))
 
 
 @app.command("size")

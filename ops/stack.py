@@ -10,6 +10,7 @@ from typing import Any
 
 from infra import names
 from infra.images import ROOT
+from tools import pulumi_cli, settings_files
 
 QUERY_LIMIT_S = 120
 STOP_LIMIT_S = 600
@@ -41,9 +42,9 @@ class Stack:
         Raises:
             StackError: It failed; the CLI has said why.
         """
-        done = subprocess.run(["pulumi", *arguments, "--stack", self.name], cwd=ROOT, env=self.environment, check=False)
-        if done.returncode:
-            raise StackError(f"pulumi {arguments[0]} failed (exit code {done.returncode})", done.returncode)
+        code = pulumi_cli.foreground([*arguments, "--stack", self.name], self.environment)
+        if code:
+            raise StackError(f"pulumi {arguments[0]} failed (exit code {code})", code)
 
     def ask_pulumi(self, arguments: Sequence[str]) -> str:
         """Run a quiet Pulumi command and return what it printed.
@@ -51,15 +52,16 @@ class Stack:
         Raises:
             StackError: It failed; the message holds what it said.
         """
-        done = subprocess.run(
-            ["pulumi", *arguments, "--stack", self.name],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=QUERY_LIMIT_S,
-            check=False,
-        )
+        with settings_files.kept():
+            done = subprocess.run(
+                ["pulumi", *arguments, "--stack", self.name],
+                cwd=ROOT,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=QUERY_LIMIT_S,
+                check=False,
+            )
         if done.returncode:
             raise StackError(f"pulumi {arguments[0]} failed: {done.stderr.strip()}", done.returncode)
         return done.stdout
