@@ -76,7 +76,7 @@ def _pulumi(given: Mapping[str, str], where: Locations, found: list[Found]) -> d
         wanted["PULUMI_BACKEND_URL"] = f"file://{where.backend}"
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & given.keys():
         wanted["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase.ensure(where.passphrase))
-    if own_home(given):
+    if own_home(given, where):
         wanted["PULUMI_HOME"] = str(where.pulumi_home)
     else:
         # The user's own home holds their login; the plugins are found on PATH instead, with a warning each.
@@ -87,9 +87,11 @@ def _pulumi(given: Mapping[str, str], where: Locations, found: list[Found]) -> d
     return {key: value for key, value in wanted.items() if key == "PATH" or key not in given}
 
 
-def own_home(given: Mapping[str, str]) -> bool:
+def own_home(given: Mapping[str, str], where: Locations) -> bool:
     """Whether Pulumi gets an own home directory: not if the user chose one, or a backend whose login lies in theirs."""
-    return "PULUMI_HOME" not in given and not given.get("PULUMI_BACKEND_URL", "").startswith("http")
+    # In a shell of ours the variable is set already, by us.
+    free = given.get("PULUMI_HOME") in {None, str(where.pulumi_home)}
+    return free and not given.get("PULUMI_BACKEND_URL", "").startswith("http")
 
 
 def _images(given: Mapping[str, str], where: Locations) -> dict[str, str]:

@@ -20,7 +20,6 @@ from tools.versions import RELEASES_URL, RELEASES_VARIABLE, Tool
 # Short: it only decides whether the vendor answers at all. Long: a slow line must still get there.
 PROBE_TIMEOUT = httpx.Timeout(4.0, connect=3.0)
 DOWNLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-CHUNK_BYTES = 1 << 20
 ATTEMPTS = 3
 
 
@@ -107,7 +106,8 @@ class Vendor:
 
     def _stream(self, url: str, partial: Path) -> None:
         have = partial.stat().st_size if partial.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        # The bytes as they are on the server: sums and ranges are about those.
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with self._client.stream("GET", url, headers=headers) as answer:
             if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return  # all of it is there already; the sum will tell
@@ -115,7 +115,7 @@ class Vendor:
             # A server that ignores Range sends everything again.
             mode = "ab" if answer.status_code == httpx.codes.PARTIAL_CONTENT else "wb"
             with partial.open(mode) as out:
-                for chunk in answer.iter_bytes(CHUNK_BYTES):
+                for chunk in answer.iter_raw():
                     out.write(chunk)
 
 
