@@ -82,6 +82,16 @@ def test_v1_in_a_container_with_the_hosts_namespace(machine: Machine) -> None:
     assert machine.measured() == (600, 1000)
 
 
+def test_v1_group_inside_of_a_container(machine: Machine) -> None:
+    machine.see(
+        "4:memory:/docker/abc/inner\n",
+        "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory",
+    )
+    machine.v1("", 10, 1000)
+    machine.v1("inner", 700, 900)
+    assert machine.measured() == (700, 900)
+
+
 def test_v1_in_a_container_with_its_own_namespace(machine: Machine) -> None:
     machine.see("4:memory:/\n", V1_HOST)
     machine.v1("", 700, 1000, inactive=100)
@@ -137,6 +147,13 @@ def test_v2_moved_out_of_its_namespace(machine: Machine) -> None:
     machine.see("0::/../other\n", "30 23 0:26 /../.. /sys/fs/cgroup rw - cgroup2 cgroup rw")
     machine.v2("", 700, "1000")
     machine._write("sys/fs/cgroup/other", {})
+    assert machine.measured() == (700, 1000)
+
+
+def test_v2_path_that_leads_out_of_the_mount(machine: Machine) -> None:
+    machine.see("0::/../elsewhere\n", V2_HOST)
+    machine.v2("", 700, "1000")
+    machine.v2("../elsewhere", 9, "10")
     assert machine.measured() == (700, 1000)
 
 

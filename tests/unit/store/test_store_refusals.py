@@ -11,6 +11,7 @@ import pytest
 
 import store
 from store import cli
+from store.preparation import MARK
 
 Kind = Callable[[str], Path]
 
@@ -111,6 +112,18 @@ def test_chroma_vacuum_on_a_prepared_store_is_noticed(store_of_kind: Kind) -> No
         store.prepare(path)
 
 
+def test_after_a_vacuum_a_repeated_add_proves_nothing(store_of_kind: Kind) -> None:
+    path = store_of_kind("readded")
+    sql(
+        path,
+        f"PRAGMA application_id = {MARK}",
+        "INSERT INTO maintenance_log (timestamp, operation) VALUES ('2026-01-01 00:00:00', 'vacuum')",
+        """UPDATE embeddings_queue_config SET config_json_str = '{"automatically_purge":false}'""",
+    )
+    with pytest.raises(store.LogPurged, match="10 of 10 records"):
+        store.prepare(path)
+
+
 def test_a_purge_that_was_switched_off_too_late_is_noticed(store_of_kind: Kind) -> None:
     path = store_of_kind("purged")
     sql(path, """UPDATE embeddings_queue_config SET config_json_str = '{"automatically_purge":false}'""")
@@ -118,9 +131,13 @@ def test_a_purge_that_was_switched_off_too_late_is_noticed(store_of_kind: Kind) 
         store.prepare(path)
 
 
-def test_a_row_taken_from_a_prepared_log_is_found_on_request(store_of_kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM embeddings_queue WHERE id = 'row-7'", "UPDATE embeddings_queue SET vector = NULL WHERE id = 'row-7'"],
+)
+def test_a_vector_taken_from_a_prepared_log_is_found_on_request(store_of_kind: Kind, statement: str) -> None:
     path = store_of_kind("killed")
-    sql(path, "DELETE FROM embeddings_queue WHERE id = 'row-7'")
+    sql(path, statement)
     store.prepare(path)
     with pytest.raises(store.LogPurged, match="1 of 199 records"):
         store.prepare(path, thorough=True)
