@@ -63,7 +63,7 @@ def plan(stack: str, settings: Settings, need: Sizing, open_files_hard_limit: in
     server = Container(
         name="api",
         image="api",
-        environment=_environment(stack, settings, need, memory_limit_bytes, disk_bytes),
+        environment=_environment(stack, settings, need, disk_bytes),
         resources=Resources(
             memory_limit_bytes=memory_limit_bytes,
             memory_reservation_bytes=min(need.memory_reservation_bytes, memory_limit_bytes),
@@ -89,16 +89,14 @@ def plan(stack: str, settings: Settings, need: Sizing, open_files_hard_limit: in
     )
 
 
-def _environment(
-    stack: str, settings: Settings, need: Sizing, memory_limit_bytes: int, disk_bytes: int
-) -> dict[str, str]:
+def _environment(stack: str, settings: Settings, need: Sizing, disk_bytes: int) -> dict[str, str]:
     corpus = need.corpus
+    # Without the memory limit: the environment cannot change in place, the limit can, and the cgroup tells it.
     shown = {
         "vectors": corpus.vectors,
         "dimensions": corpus.dimensions,
         "collections": corpus.collections,
         "memory_peak_bytes": need.memory_peak_bytes,
-        "memory_limit_bytes": memory_limit_bytes,
         "disk_bytes": disk_bytes,
     }
     return {

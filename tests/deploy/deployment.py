@@ -1,0 +1,140 @@
+"""A stack that a test brings up with the real CLI, and looks at through the real API and Docker."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import testinfra
+import yaml
+
+from infra.images import ROOT
+from ops.stack import Stack, StackError
+from tools.stack_state import ensure_stack
+
+HEALTHY_LIMIT_S = 120
+COMMAND_LIMIT_S = 900
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], Any], what: str, limit_s: float = HEALTHY_LIMIT_S) -> Any:
+    """Wait until `condition` is true and return its value; fail and say what was waited for."""
+    ends = time.monotonic() + limit_s
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > ends:
+            raise AssertionError(f"waited {limit_s:.0f} s for {what}; last seen: {value!r}")
+        time.sleep(0.2)
+
+
+class Deployment(Stack):
+    """A stack of a test: settings in a file of its own, state in a folder of its own."""
+
+    def __init__(self, name: str, folder: Path, base_environment: Mapping[str, str]) -> None:
+        self.config_file = folder / f"Pulumi.{name}.yaml"
+        state = folder / "state"
+        state.mkdir(parents=True)
+        environment = {
+            **base_environment,
+            "PULUMI_BACKEND_URL": f"file://{state}",
+            "PULUMI_CONFIG_PASSPHRASE": "for tests only",
+            "CORTEX_STACK": name,
+        }
+        environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        super().__init__(name, environment)
+        self.settings: dict[str, Any] = {}
+        ensure_stack(name, environment)
+
+    def set(self, settings: Mapping[str, Any]) -> None:
+        """Replace whole groups of settings."""
+        self.settings |= settings
+        body = {"config": {f"cortex:{key}": value for key, value in self.settings.items()}}
+        self.config_file.write_text(yaml.safe_dump(body))
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Pulumi on this stack and capture what it says."""
+        self.__dict__.pop("outputs", None)
+        needs_config = arguments[0] in {"up", "preview", "destroy", "refresh"}
+        done = subprocess.run(
+            [
+                "pulumi",
+                *arguments,
+                "--stack",
+                self.name,
+                "--non-interactive",
+                "--color=never",
+                *(["--config-file", str(self.config_file)] if needs_config else []),
+            ],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT_S,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"pulumi {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    def up(self) -> str:
+        """`pulumi up`; what it said."""
+        return self.run("up", "--yes", "--skip-preview").stdout
+
+    def preview_is_empty(self) -> bool:
+        """Whether a preview would change nothing."""
+        return self.run("preview", "--expect-no-changes", check=False).returncode == 0
+
+    def purge(self) -> None:
+        """Remove everything, the store too. Used at the end, whatever state the test left."""
+        with suppress(StackError, AssertionError):
+            self.run("state", "unprotect", "--all", "--yes")
+        with suppress(StackError, AssertionError):
+            self.run("destroy", "--yes", "--skip-preview")
+        self.docker(["volume", "rm", "--force", self.volume])
+
+    @property
+    def container(self) -> str:
+        """Name of the server's container."""
+        return self.output("container")
+
+    def inspect(self) -> dict[str, Any]:
+        """What Docker says of the server's container."""
+        inspected: dict[str, Any] = json.loads(self.docker(["inspect", self.container]))[0]
+        return inspected
+
+    def health(self) -> str:
+        """Docker's word on the container's health."""
+        return str(self.inspect()["State"]["Health"]["Status"])
+
+    def wait_healthy(self) -> None:
+        """Wait until Docker calls the container healthy."""
+        wait_for(lambda: self.health() == "healthy", f"{self.container} to be healthy")
+
+    def host(self, user: str | None = None) -> Any:
+        """The inside of the container, for testinfra."""
+        return testinfra.get_host(f"docker://{user + '@' if user else ''}{self.container}")
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        """An HTTP client of the API with an admin token."""
+        return httpx.Client(
+            base_url=self.output("url"),
+            headers={"Authorization": f"Bearer {token or self.output('token')}"},
+            timeout=60,
+            trust_env=False,
+        )

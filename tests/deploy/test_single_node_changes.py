@@ -1,0 +1,103 @@
+"""What a change of settings does to what runs: nothing, an update in place, or a replacement; never to the store."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.deploy.deployment import Deployment, free_port
+
+
+def test_second_preview_is_empty_also_after_refresh(deployment: Deployment) -> None:
+    assert deployment.preview_is_empty()
+    deployment.run("refresh", "--yes", "--skip-preview")
+    assert deployment.preview_is_empty()
+
+
+def test_second_up_changes_nothing(deployment: Deployment) -> None:
+    before = deployment.inspect()["State"]["StartedAt"]
+    assert "unchanged" in deployment.up()
+    assert deployment.inspect()["State"]["StartedAt"] == before
+
+
+def test_memory_is_updated_in_place(deployment: Deployment) -> None:
+    before = deployment.inspect()
+    wanted = before["HostConfig"]["Memory"] // (1 << 20) + 64
+    deployment.set({"limits": {"memory_mib": wanted}})
+    # The environment that shows the limit in /v1/status changes with it, so plan and cgroup are compared after it.
+    deployment.up()
+    after = deployment.inspect()
+    assert after["HostConfig"]["Memory"] == after["HostConfig"]["MemorySwap"] == wanted << 20
+    assert after["Id"] == before["Id"]
+    assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
+    assert deployment.preview_is_empty()
+
+
+def test_health_check_change_reaches_the_container(deployment: Deployment) -> None:
+    before = deployment.inspect()
+    deployment.set({"health": {**deployment.settings["health"], "retries": 3}})
+    deployment.up()
+    after = deployment.inspect()
+    assert after["Config"]["Healthcheck"]["Retries"] == 3
+    assert after["Id"] != before["Id"]
+    assert deployment.preview_is_empty()
+
+
+def test_port_in_use_is_one_clear_message(deployment: Deployment) -> None:
+    import socket
+
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = holder.getsockname()[1]
+        kept = deployment.settings["access"]
+        deployment.set({"access": {"port": taken}})
+        try:
+            done = deployment.run("preview", check=False)
+        finally:
+            deployment.set({"access": kept})
+    assert done.returncode != 0
+    assert f"cortex:access.port = {taken}" in done.stdout + done.stderr
+    assert "is taken by another program" in done.stdout + done.stderr
+
+
+def test_port_of_another_container_is_named(deployment: Deployment) -> None:
+    other = Deployment(f"{deployment.name}-b", deployment.config_file.parent / "b", deployment.environment)
+    other.set({"corpus": deployment.settings["corpus"], "access": deployment.settings["access"]})
+    done = other.run("preview", check=False)
+    assert done.returncode != 0
+    assert f"is taken by container {deployment.container}" in done.stdout + done.stderr
+
+
+def test_missing_daemon_is_one_clear_message(deployment: Deployment) -> None:
+    kept = deployment.environment
+    deployment.environment = {**kept, "DOCKER_HOST": f"tcp://127.0.0.1:{free_port()}"}
+    try:
+        done = deployment.run("preview", check=False)
+    finally:
+        deployment.environment = kept
+    assert done.returncode != 0
+    assert "no Docker daemon answers at tcp://127.0.0.1" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("limit", [128])
+def test_limit_below_the_need_fails_the_preview(deployment: Deployment, limit: int) -> None:
+    kept = deployment.settings.get("limits", {})
+    deployment.set({"limits": {"memory_mib": limit}})
+    try:
+        done = deployment.run("preview", check=False)
+    finally:
+        deployment.set({"limits": kept})
+    assert done.returncode != 0
+    assert "MiB below the computed need of" in done.stdout + done.stderr
+
+
+def test_store_is_never_replaced(deployment: Deployment) -> None:
+    resources = json.loads(deployment.run("stack", "export").stdout)["deployment"]["resources"]
+    (store,) = [
+        resource
+        for resource in resources
+        if resource["type"] == "docker:index/volume:Volume" and resource.get("protect")
+    ]
+    assert store["retainOnDelete"]
+    assert store["outputs"]["name"] == deployment.volume
