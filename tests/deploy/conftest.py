@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.deploy.deployment import Deployment, free_port
 
+from tests.deploy.deployment import Deployment, free_port
 from tools.environment import environment
 
 # Small, quick to judge, and big enough to be real: 2,000 vectors, a check every second.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
+
 from tests.deploy.deployment import Deployment, free_port
 
 
@@ -44,8 +46,6 @@ def test_health_check_change_reaches_the_container(deployment: Deployment) -> No
 
 
 def test_port_in_use_is_one_clear_message(deployment: Deployment) -> None:
-    import socket
-
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tests.deploy.deployment import Deployment
-
 from infra.feasibility import Host
 from infra.plan import Plan
 from infra.settings import load_settings
 from infra.topologies import single_node
+from tests.deploy.deployment import Deployment
 
 
 def planned(deployment: Deployment) -> Plan:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
+
 from tests.deploy.deployment import Deployment, wait_for
 
 TEXTS = {
@@ -16,7 +15,7 @@ COLLECTION = "survivors"
 
 
 @pytest.fixture
-def stored(deployment: Deployment) -> Iterator[Deployment]:
+def stored(deployment: Deployment) -> Deployment:
     """The shared stack with three texts in it."""
     deployment.wait_healthy()
     with deployment.client() as client:
@@ -24,7 +23,7 @@ def stored(deployment: Deployment) -> Iterator[Deployment]:
         documents = [{"id": key, "text": text, "metadata": {"kind": key}} for key, text in TEXTS.items()]
         answer = client.post(f"/v1/collections/{COLLECTION}/documents", json={"documents": documents})
         assert answer.is_success, answer.text
-    yield deployment
+    return deployment
 
 
 def assert_all_there(deployment: Deployment) -> None:
@@ -93,8 +92,11 @@ def test_second_process_on_the_store_is_refused(stored: Deployment) -> None:
     intruder = f"cortex-{stored.name}-intruder"
     try:
         stored.docker(
-            ["run", "--detach", "--name", intruder, "--network", "none", "--read-only", "--tmpfs", "/tmp"]
-            + [*environment, "--volume", f"{stored.volume}:/data", "--volume", secrets, before["Image"]]
+            [
+                *("run", "--detach", "--name", intruder, "--network", "none", "--read-only", "--tmpfs", "/tmp"),
+                *environment,
+                *("--volume", f"{stored.volume}:/data", "--volume", secrets, before["Image"]),
+            ]
         )
         code = stored.docker(["wait", intruder]).strip()
         said = stored.docker(["logs", intruder])

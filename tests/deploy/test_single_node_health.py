@@ -7,15 +7,14 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.deploy.deployment import Deployment, wait_for
-
 from infra.topologies import single_node
+from tests.deploy.deployment import Deployment, wait_for
 
 
 @contextmanager
 def background(deployment: Deployment, code: str) -> Iterator[None]:
     """Run Python inside the container until the block ends."""
-    name = "/tmp/until-gone"  # noqa: S108 - inside the container
+    name = "/tmp/until-gone"
     host = deployment.host()
     host.check_output(f"touch {name}")
     deployment.docker(["exec", "--detach", deployment.container, "python3", "-c", code.replace("NAME", repr(name))])

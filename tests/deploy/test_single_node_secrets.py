@@ -6,6 +6,7 @@ import json
 
 import httpx
 import pytest
+
 from tests.deploy.deployment import Deployment, wait_for
 
 GUARDED = [
