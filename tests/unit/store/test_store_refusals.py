@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from store.preparation import MARK
 
 import store
 from store import cli
-from store.preparation import MARK
 
 Kind = Callable[[str], Path]
 
