@@ -9,6 +9,7 @@ import pulumi
 from infra import feasibility, images, names
 from infra.settings import Settings, SettingsError, load_settings
 from infra.settings.origins import key_lines
+from infra.settings.problems import placed
 from infra.settings.rules import warnings
 from infra.sizing import report
 from infra.sizing.coefficients import GIB, MIB
@@ -57,8 +58,8 @@ def on_docker(stack: str, settings: Settings) -> None:
     except NoDaemonError as error:
         raise Refused(str(error)) from None
     if found := list(feasibility.problems(settings, need, host)):
-        raise SettingsError(stack, found)
-    for advice in warnings(settings.corpus):
+        raise SettingsError(stack, placed(found, origins(stack)))
+    for advice in warnings(settings):
         pulumi.log.warn(advice)
     limits = settings.limits
     if pulumi.runtime.is_dry_run():

@@ -1,6 +1,6 @@
 """What can be set in `Pulumi.<stack>.yaml`: names, types, ranges, defaults and descriptions.
 
-Every field carries an example; a value that cannot be used is answered with it.
+A value that cannot be used is answered with what a field accepts and an example: its own, else its default.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from infra import embedding_models
 from infra.vocabulary import Platform, Precision, Topology
@@ -21,9 +21,15 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+def _known(model: str) -> str:
+    if model not in embedding_models.KNOWN:
+        raise ValueError("is not a model that is known by name")
+    return model
+
+
 Number = Annotated[int, BeforeValidator(_no_boolean)]
 Decimal = Annotated[float, BeforeValidator(_no_boolean)]
-Model = Annotated[str, Field(pattern="^(" + "|".join(embedding_models.KNOWN) + ")$")]
+Model = Annotated[str, AfterValidator(_known)]
 
 
 class Section(BaseModel):
@@ -42,8 +48,8 @@ class Corpus(Section):
     vectors: Number = Field(100_000, ge=1, le=50_000_000, description="Records stored, all collections together")
     model: Model = Field(
         embedding_models.DEFAULT,
-        description="Embedding model: " + ", ".join(embedding_models.KNOWN),
-        examples=["all-MiniLM-L6-v2"],
+        description="Embedding model the vectors come from; custom when it is none of the others",
+        json_schema_extra={"enum": [*embedding_models.KNOWN]},
     )
     dimensions: Number | None = Field(
         None,
@@ -100,7 +106,7 @@ class Api(Section):
         16, ge=1, le=1_024, description="Largest request body, MiB; streaming uploads are exempt"
     )
     max_k: Number = Field(1_000, ge=1, le=10_000, description="Most results of one query")
-    max_concurrent_requests: Number = Field(16, ge=1, le=1_024, description="Requests served at once; more get 429")
+    max_concurrent_requests: Number = Field(16, ge=1, le=1_000, description="Requests served at once; more get 429")
 
 
 class Health(Section):
@@ -127,7 +133,7 @@ class Image(Section):
 
     key: ClassVar[str] = "image"
 
-    precision: Precision = Field(Precision.INT8, description="Number format of the local model: int8, fp16 or fp32")
+    precision: Precision = Field(Precision.INT8, description="Number format of the local model's weights")
 
 
 class Tokens(Section):
@@ -165,8 +171,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    platform: Platform = Field(Platform.DOCKER, description="Where the stack runs: docker")
-    topology: Topology = Field(Topology.SINGLE_NODE, description="How it is laid out: single-node")
+    platform: Platform = Field(Platform.DOCKER, description="Where the stack runs")
+    topology: Topology = Field(Topology.SINGLE_NODE, description="How it is laid out")
     corpus: Corpus = Field(default_factory=Corpus, description="What will be stored: the sizing inputs")
     limits: Limits = Field(default_factory=Limits, description="Resources set by hand")
     access: Access = Field(default_factory=Access, description="Where the stack answers")

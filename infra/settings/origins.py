@@ -35,5 +35,9 @@ def key_lines(stack_file: Path, project: str = "cortex") -> Mapping[str, str]:
         for key, value in root.value:
             if key.value == "config":
                 walk(value, "")
-    prefix = f"{project}:"
-    return {path.removeprefix(prefix): line for path, line in lines.items() if path.startswith(prefix)}
+    # A key without a namespace is the project's own.
+    return {
+        path.removeprefix(f"{project}:"): line
+        for path, line in lines.items()
+        if path.startswith(f"{project}:") or ":" not in path
+    }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,22 @@ class Problem:
         head = f"cortex:{self.path}" + (f" = {self.value}" if self.value is not None else "")
         place = f"  ({self.origin})" if self.origin else ""
         return f"{head}{place}\n    {self.message}; {self.remedy}"
+
+
+def placed(problems: Iterable[Problem], origins: Mapping[str, str]) -> list[Problem]:
+    """Say where each setting was set: on its own line, or on that of the group it is missing from.
+
+    Args:
+        problems: What was found.
+        origins: Dotted path to the place where it was set (`infra.settings.origins.key_lines`).
+    """
+    return [replace(problem, origin=_origin(problem.path, origins)) for problem in problems]
+
+
+def _origin(path: str, origins: Mapping[str, str]) -> str | None:
+    while path and path not in origins:
+        path = path.rpartition(".")[0]
+    return origins.get(path)
 
 
 class SettingsError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import embedding_models
-from infra.settings.models import Access, Api, Corpus, Health, Registry
+from infra.settings.models import Access, Api, Corpus, Health, Registry, Settings
 from infra.settings.problems import Problem
 
 # Beyond it a single Chroma gets slow to start and to restart: a warning, not an error.
@@ -34,12 +34,19 @@ def check(sections: dict[str, Any]) -> Iterator[Problem]:
         yield from _address(access)
 
 
-def warnings(corpus: Corpus) -> Iterator[str]:
+def warnings(settings: Settings) -> Iterator[str]:
     """Yield advice on settings that work but should be thought over."""
+    corpus, health, limits = settings.corpus, settings.health, settings.limits
     if corpus.collections > MANY_COLLECTIONS:
         yield (
             f"cortex:corpus.collections = {corpus.collections}: over {MANY_COLLECTIONS} collections a single Chroma "
             "gets slow to start and heavy; a metadata field that tells tenants apart needs one collection only"
+        )
+    peak_percent = 100 * 100 / (100 + limits.headroom_percent)
+    if limits.memory_mib is None and health.memory_percent <= peak_percent:
+        yield (
+            f"cortex:health.memory_percent = {health.memory_percent}: the predicted peak takes {peak_percent:.0f} % of "
+            f"the computed limit, so a full stack counts as unhealthy; raise it, or cortex:limits.headroom_percent"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from infra.sizing import coefficients as c
 from infra.sizing.sizing import Sizing, Term
 
@@ -57,8 +59,8 @@ def _line(name: str, amount_bytes: int, note: str) -> str:
     return f"    {name:<22} {amount_bytes / c.MB:>12,.1f} MB  {note}".rstrip()
 
 
-def _by_hand(amount_bytes: int | None, unit: object) -> list[str]:
-    return [] if amount_bytes is None else [_line("set by hand", amount_bytes, f"= {unit(amount_bytes)}")]  # type: ignore[operator]
+def _by_hand(amount_bytes: int | None, unit: Callable[[int], str]) -> list[str]:
+    return [] if amount_bytes is None else [_line("set by hand", amount_bytes, f"= {unit(amount_bytes)}")]
 
 
 def _mib(amount_bytes: int) -> str:

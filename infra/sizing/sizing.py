@@ -90,12 +90,12 @@ def size(
         corpus=corpus,
         process=process,
         memory_terms=memory,
-        memory_limit_bytes=_round_up(peak_bytes * (100 + headroom_percent) // 100, c.MIB),
+        memory_limit_bytes=_round_up(_divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB),
         memory_reservation_bytes=_round_up(peak_bytes - ingest_bytes, c.MIB),
         headroom_percent=headroom_percent,
         disk_terms=disk,
         disk_percent=disk_percent,
-        disk_bytes=_round_up(stored_bytes * 100 // disk_percent, c.GIB),
+        disk_bytes=_round_up(_divide_up(stored_bytes * 100, disk_percent), c.GIB),
         open_files=c.PROCESS_FILES + c.COLLECTION_FILES * corpus.collections + 2 * concurrent_requests,
         startup_s=c.START_BASE_S
         + math.ceil(corpus.vectors * corpus.dimensions / (384 * c.REBUILD_VECTORS_PER_S_AT_384)),
@@ -160,4 +160,8 @@ def disk_terms(corpus: StoredCorpus) -> tuple[Term, ...]:
 
 
 def _round_up(amount: int, unit: int) -> int:
-    return -(-amount // unit) * unit
+    return _divide_up(amount, unit) * unit
+
+
+def _divide_up(amount: int, by: int) -> int:
+    return -(-amount // by)

@@ -59,7 +59,9 @@ def plan(stack: str, settings: Settings, need: Sizing, open_files_hard_limit: in
     """
     memory_limit_bytes = settings.limits.memory_mib * MIB if settings.limits.memory_mib else need.memory_limit_bytes
     disk_bytes = settings.limits.disk_gib * GIB if settings.limits.disk_gib else need.disk_bytes
-    open_files = min(max(need.open_files, OPEN_FILES_PREFERRED), open_files_hard_limit or OPEN_FILES_PREFERRED)
+    open_files = max(need.open_files, OPEN_FILES_PREFERRED)
+    if open_files_hard_limit is not None:
+        open_files = min(open_files, open_files_hard_limit)
     server = Container(
         name="api",
         image="api",
@@ -122,6 +124,6 @@ def _environment(stack: str, settings: Settings, need: Sizing, disk_bytes: int) 
         "HEALTH_MEMORY_PERCENT": str(settings.health.memory_percent),
         "HEALTH_DISK_PERCENT": str(settings.health.disk_percent),
         # The probe ends before the platform ends it, and can then say what it waited for.
-        "HEALTH_TIMEOUT_S": str(max(1, settings.health.timeout_s - 1)),
+        "HEALTH_TIMEOUT_S": f"{max(settings.health.timeout_s - 1, settings.health.timeout_s / 2):g}",
         "HEALTH_CANARY_MAX_AGE_S": str(CANARY_MAX_MISSED * settings.health.canary_interval_s),
     }

@@ -1,0 +1,107 @@
+"""What a setting accepts, in words: for the messages about it, and for its line in the documentation."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from infra.settings.models import Section
+
+_USER_INFO = re.compile(r"[^/@\s]+:[^/@\s]+@")
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The group a top-level setting holds; None for a single value."""
+    return next((kind for kind in _kinds(field) if issubclass(kind, Section)), None)
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the value must never be shown."""
+    return SecretStr in _kinds(field)
+
+
+def type_name(field: FieldInfo) -> str:
+    """The kind of value: `whole number`, `number`, `text`, `secret text`, `IP address`, `word` or `group`."""
+    kind = _kinds(field)[0]
+    if issubclass(kind, BaseModel):
+        return "group"
+    if issubclass(kind, SecretStr):
+        return "secret text"
+    if issubclass(kind, IPv4Address):
+        return "IP address"
+    if issubclass(kind, int | float):
+        return "whole number" if issubclass(kind, int) else "number"
+    return "word" if choices(field) else "text"
+
+
+def value_range(field: FieldInfo) -> str:
+    """The values that do: `1 to 65,535`, `above 0, to 256`, `int8, fp16 or fp32`; empty for any text."""
+    if words := choices(field):
+        return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    low = next((f"{item.ge:,}" for item in field.metadata if isinstance(item, Ge)), "")
+    above = next((f"above {item.gt:,}," for item in field.metadata if isinstance(item, Gt)), "")
+    high = next((f"{item.le:,}" for item in field.metadata if isinstance(item, Le)), "")
+    return f"{low or above} to {high}" if high else ""
+
+
+def choices(field: FieldInfo) -> tuple[str, ...]:
+    """The words a setting may be; empty when it is not one of a few."""
+    kind = _kinds(field)[0]
+    if issubclass(kind, StrEnum):
+        return tuple(member.value for member in kind)
+    extra = field.json_schema_extra
+    named = extra.get("enum", ()) if isinstance(extra, dict) else ()
+    return tuple(str(word) for word in named) if isinstance(named, list) else ()
+
+
+def accepts(field: FieldInfo) -> str:
+    """What would do, as the end of "use ...": `a whole number from 1 to 65,535, such as 8080`."""
+    kind, values, example = type_name(field), value_range(field), example_of(field)
+    if kind == "word":
+        return values
+    article = "an" if kind[0] in "aeiouI" else "" if kind.endswith("text") else "a"
+    limits = "" if not values else f" {values}" if values.startswith("above") else f" from {values}"
+    return f"{article} {kind}{limits}".lstrip() + (f", such as {example}" if example and kind != "secret text" else "")
+
+
+def example_of(field: FieldInfo) -> str:
+    """A value that would do, as it is written; empty when there is none to give."""
+    example = field.examples[0] if field.examples else default_of(field)
+    return "" if example is None else shown(example)
+
+
+def default_of(field: FieldInfo) -> Any:
+    """The default as plain data; None for a setting that is needed, or that is left to the program."""
+    value = field.get_default(call_default_factory=True)
+    if value is None or value is PydanticUndefined:
+        return None
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    return value if isinstance(value, int | float) else str(value)
+
+
+def lowered(text: str) -> str:
+    """A description as part of a sentence: its first letter small, unless it begins an abbreviation."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def shown(value: Any) -> str:
+    """A value as it was written; a user and password in front of a host are not repeated."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return _USER_INFO.sub("***@", text)
+
+
+def _kinds(field: FieldInfo) -> list[type]:
+    """The types a field may have, without None and annotations."""
+    members = get_args(field.annotation) if get_origin(field.annotation) in {Union, types.UnionType} else ()
+    plain = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in members or (field.annotation,)]
+    return [kind for kind in plain if isinstance(kind, type) and kind is not type(None)]
