@@ -81,8 +81,9 @@ class ChromaStorage:
     def list_collections(self, limit: int, offset: int) -> tuple[list[Collection], int]:
         """One page, and how many there are."""
         with self._reading():
-            page = self._client.list_collections(limit=limit, offset=offset)
-            return [_described(each) for each in page], int(self._client.count_collections())
+            # Chroma's own paging goes by random ids; there are too few to need it.
+            everything = sorted(self._client.list_collections(), key=lambda each: str(each.name))
+            return [_described(each) for each in everything[offset : offset + limit]], len(everything)
 
     def get_collection(self, name: str) -> Collection:
         """The collection."""

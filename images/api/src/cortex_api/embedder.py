@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,9 +19,9 @@ import onnxruntime
 
 from cortex_api.model import Embedded, ModelError, ModelIdentity, Vectors
 
-# Texts x tokens of one run of the model. Activations take about 60 KB per token (measured: docs/api.md), so a run
-# stays near 125 MB at worst whatever the batch is; larger runs are not faster on CPUs.
-RUN_TOKENS = 2_048
+# Texts x tokens of one run of the model. Activations take about 50 KB per token (measured: docs/api.md), so a run
+# takes about 50 MB whatever the batch is.
+RUN_TOKENS = 1_024
 # Texts that are tokenised at once: token lists cost far more than the texts, and a batch can be large.
 TOKENISE_TEXTS = 512
 _SMALLEST_NORM = 1e-12
@@ -82,6 +83,7 @@ class OnnxEmbedder:
         except Exception as problem:  # onnxruntime and tokenizers raise bare or private types
             raise ModelError(f"CORTEX_MODEL_PATH={folder}: {problem}") from problem
         self._inputs = {node.name for node in self._session.get_inputs()}
+        self._one_run = threading.Lock()
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self._identity.window_tokens)
 
@@ -123,7 +125,9 @@ class OnnxEmbedder:
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:  # the published ONNX file has it, ours has not
             feed["token_type_ids"] = np.zeros(shape, dtype=np.int64)
-        (states,) = self._session.run(["last_hidden_state"], feed)
+        # One run at a time: it uses every cpu anyway, and the memory of several would add up.
+        with self._one_run:
+            (states,) = self._session.run(["last_hidden_state"], feed)
         return pool(states, mask)
 
 

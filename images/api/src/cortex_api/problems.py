@@ -124,11 +124,15 @@ def install(app: FastAPI) -> None:
 
     async def from_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for this type
-        wrongs = [Wrong(path_of(item["loc"]), _message(item)) for item in error.errors()]
+        wrongs = [Wrong(_where(item), _message(item)) for item in error.errors()]
         return response(invalid(wrongs), request.url.path, request.state.request_id)
 
     app.add_exception_handler(HTTPException, from_problem)
     app.add_exception_handler(RequestValidationError, from_validation)
+
+
+def _where(item: Mapping[str, Any]) -> str:
+    return "body" if item["type"] == "json_invalid" else path_of(item["loc"])
 
 
 def _message(item: Mapping[str, Any]) -> str:

@@ -129,7 +129,7 @@ class Storage(Protocol):
         """Make a collection; `CollectionExists`, `TooManyCollections`."""
 
     def list_collections(self, limit: int, offset: int) -> tuple[list[Collection], int]:
-        """One page in order of creation, and how many there are."""
+        """One page in order of name, and how many there are."""
 
     def get_collection(self, name: str) -> Collection:
         """The collection; `CollectionMissing`."""
