@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from infra.settings import SettingsError
 from ops import demo as demo_data
@@ -33,11 +34,10 @@ def _told() -> Iterator[None]:
     try:
         yield
     except StackError as error:
-        console.print(f"[red]error:[/red] {error}", markup=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}")
         raise typer.Exit(error.code) from None
     except (SettingsError, ToolError) as error:
-        console.print("[red]error:[/red] ", end="")
-        console.print(str(error), markup=False)
+        console.print(f"[red]error:[/red] {escape(str(error))}")
         raise typer.Exit(1) from None
 
 
@@ -138,11 +138,13 @@ def shell(stack: StackName = DEV) -> None:
 
 
 @app.command("size")
-def show_size(inputs: Annotated[list[str], typer.Argument(help="KEY=VALUE, keys of cortex:corpus")]) -> None:
+def show_size(
+    inputs: Annotated[list[str], typer.Argument(help="KEY=VALUE: keys of cortex:corpus, or GROUP.KEY")],
+) -> None:
     """Show the sizing arithmetic for given inputs."""
     with _told():
-        pairs = [item.partition("=") for item in inputs]
-        if wrong := [item for item, pair in zip(inputs, pairs, strict=True) if not pair[1]]:
+        pairs = [item.partition("=") for item in inputs or ()]
+        if wrong := ["".join(pair) for pair in pairs if not pair[1]]:
             raise StackError(f"not KEY=VALUE: {shlex.join(wrong)}; for example vectors=1000000")
         print(size.table({key.lower(): value for key, _, value in pairs}))
 

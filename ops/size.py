@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from infra import embedding_models
 from infra.settings import load_settings
 from infra.sizing import report
+from infra.sizing.coefficients import GIB, MIB
 from infra.topologies import single_node
 
 
@@ -13,7 +16,8 @@ def table(inputs: Mapping[str, str]) -> str:
     """The arithmetic for a corpus.
 
     Args:
-        inputs: Keys of `cortex:corpus` and their values; defaults for the rest.
+        inputs: Keys of `cortex:corpus`, or dotted paths such as `limits.headroom_percent`, and their values; defaults
+            for the rest. Dimensions without a model stand for the model that has them, else for vectors of one's own.
 
     Returns:
         The table that a preview prints.
@@ -21,5 +25,24 @@ def table(inputs: Mapping[str, str]) -> str:
     Raises:
         infra.settings.SettingsError: An input cannot be used.
     """
-    settings = load_settings({"corpus": dict(inputs)}, "(sizing)")
-    return report.table(single_node.sized(settings))
+    groups: dict[str, dict[str, Any]] = {"corpus": {}}
+    for key, value in inputs.items():
+        group, dot, inner = key.partition(".")
+        groups.setdefault(group if dot else "corpus", {})[inner if dot else key] = value
+    corpus = groups["corpus"]
+    if "dimensions" in corpus and "model" not in corpus:
+        corpus["model"] = _model_with(corpus["dimensions"])
+    settings = load_settings(groups, "(sizing)")
+    limits = settings.limits
+    return report.table(
+        single_node.sized(settings),
+        memory_limit_bytes=limits.memory_mib * MIB if limits.memory_mib else None,
+        disk_bytes=limits.disk_gib * GIB if limits.disk_gib else None,
+    )
+
+
+def _model_with(dimensions: str) -> str:
+    return next(
+        (model.name for model in embedding_models.KNOWN.values() if str(model.dimensions) == dimensions),
+        embedding_models.CUSTOM,
+    )
