@@ -139,7 +139,7 @@ def shell(stack: StackName = DEV) -> None:
 
 @app.command("size")
 def show_size(
-    inputs: Annotated[list[str], typer.Argument(help="KEY=VALUE: keys of cortex:corpus, or GROUP.KEY")],
+    inputs: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE: keys of cortex:corpus, or GROUP.KEY")] = None,
 ) -> None:
     """Show the sizing arithmetic for given inputs."""
     with _told():

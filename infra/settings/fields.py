@@ -68,9 +68,10 @@ def accepts(field: FieldInfo) -> str:
     kind, values, example = type_name(field), value_range(field), example_of(field)
     if kind == "word":
         return values
-    article = "an" if kind[0] in "aeiouI" else "" if kind.endswith("text") else "a"
+    if kind.endswith("text"):
+        return f"text such as {example}" if example else kind
     limits = "" if not values else f" {values}" if values.startswith("above") else f" from {values}"
-    return f"{article} {kind}{limits}".lstrip() + (f", such as {example}" if example and kind != "secret text" else "")
+    return f"{'an' if kind[0] in 'aeiouI' else 'a'} {kind}{limits}, such as {example}"
 
 
 def example_of(field: FieldInfo) -> str:
@@ -96,7 +97,7 @@ def lowered(text: str) -> str:
 
 def shown(value: Any) -> str:
     """A value as it was written; a user and password in front of a host are not repeated."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = value if isinstance(value, str) and value else json.dumps(value, default=str)
     return _USER_INFO.sub("***@", text)
 
 

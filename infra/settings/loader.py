@@ -32,6 +32,7 @@ _WORDING = {
     "enum": "is not a value it can have",
     "string_pattern_mismatch": "has a form that cannot be used",
     "string_too_short": "is empty",
+    "finite_number": "is not a number",
 }
 
 
@@ -106,10 +107,12 @@ def _meant(key: str, known: Mapping[str, Any], prefix: str) -> str:
     group, dot, rest = key.partition(".")
     if dot and not prefix and rest in groups.get(group, ()):
         return f"{rest} is a key inside {group}: pulumi config set --path {key} ..., then pulumi config rm {key}"
-    if not prefix and (inside := [name for name, keys in groups.items() if key in keys]):
-        return f"did you mean {inside[0]}.{key}?"
-    if close := difflib.get_close_matches(key.lower().replace("-", "_"), known, n=1, cutoff=0.6):
+    inside = [f"did you mean {name}.{key}?" for name, keys in groups.items() if key in keys]
+    close = difflib.get_close_matches(key.lower().replace("-", "_"), known, n=1, cutoff=0.6)
+    if close and (prefix or not inside):
         return f"did you mean {prefix}{close[0]}?"
+    if inside:
+        return inside[0]
     return f"known {'keys of ' + prefix[:-1] if prefix else 'settings'} are {', '.join(known)}"
 
 

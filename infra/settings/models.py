@@ -8,7 +8,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from infra import embedding_models
 from infra.vocabulary import Platform, Precision, Topology
@@ -28,7 +28,7 @@ def _known(model: str) -> str:
 
 
 Number = Annotated[int, BeforeValidator(_no_boolean)]
-Decimal = Annotated[float, BeforeValidator(_no_boolean)]
+Decimal = Annotated[float, BeforeValidator(_no_boolean), AllowInfNan(False)]
 Model = Annotated[str, AfterValidator(_known)]
 
 

@@ -1,0 +1,63 @@
+"""Pulumi.yaml and docs/settings.md say what the models say."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from infra.settings import Settings, SettingsError, document, fields, load_settings, project_schema
+
+IN_STEP = "run `python -m infra.settings.document`"
+
+
+def test_the_project_file_is_in_step_with_the_models():
+    text = document.PROJECT_FILE.read_text(encoding="utf-8")
+    assert text == project_schema.render(text), IN_STEP
+
+
+def test_the_page_is_in_step_with_the_models():
+    text = document.PAGE.read_text(encoding="utf-8")
+    assert text == document.render(text), IN_STEP
+
+
+def test_the_schema_describes_every_setting_and_its_defaults_are_the_models():
+    project = yaml.safe_load(document.PROJECT_FILE.read_text(encoding="utf-8"))
+    assert project["name"] == "cortex"
+    config = project["config"]
+    assert list(config) == list(Settings.model_fields)
+    for name, entry in config.items():
+        assert set(entry) == {"type", "description", "default"}, name
+        assert entry["description"], name
+        assert entry["type"] == ("object" if fields.section_of(Settings.model_fields[name]) else "string")
+    # What Pulumi hands over when nothing is set is what the models say by themselves.
+    assert load_settings({name: entry["default"] for name, entry in config.items()}, "dev") == Settings()
+
+
+def test_the_page_has_a_line_for_every_key():
+    page = document.PAGE.read_text(encoding="utf-8").partition(document.BEGIN)[2]
+    for name, field in Settings.model_fields.items():
+        section = fields.section_of(field)
+        for key in [f"{name}.{inner}" for inner in section.model_fields] if section else [name]:
+            assert len(re.findall(rf"^\| `{re.escape(key)}` \|", page, re.MULTILINE)) == 1, key
+
+
+def test_every_field_is_described_and_says_what_would_do():
+    for name, field in Settings.model_fields.items():
+        section = fields.section_of(field)
+        for inner in (section.model_fields if section else {name: field}).values():
+            assert inner.description
+            assert fields.accepts(inner)
+
+
+def test_the_pages_examples_can_be_used_and_its_error_is_the_real_one(read):
+    page = document.PAGE.read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\nconfig:\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        read(re.sub(r"\n +secure: ...", " hunter2", re.sub(r"^  ", "", example, flags=re.MULTILINE)))
+    shown = re.search(r"<!-- example -->\n```\n(.*?)```", page, re.DOTALL)
+    with pytest.raises(SettingsError) as refused:
+        read("cortex:corpus:\n  vecotrs: 5\n  horizon_months: 0\ncortex:access:\n  port: 70000")
+    assert str(refused.value) == shown[1].rstrip()
