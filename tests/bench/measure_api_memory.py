@@ -159,8 +159,9 @@ def main() -> None:
         got = measure(load, arguments.model, texts)
         results.append(got)
         print(
-            f"{load.vectors:7d} {load.dimensions:4d} {load.batch_rows:5d} | {got.idle / MB:.0f} {got.embedded / MB:.0f} "
-            f"({got.embedded_peak / MB:.0f}) | {got.ingested / MB:.0f} ({got.ingest_peak / MB:.0f}) | "
+            f"{load.vectors:7d} {load.dimensions:4d} {load.batch_rows:5d} | "
+            f"{got.idle / MB:.0f} {got.embedded / MB:.0f} ({got.embedded_peak / MB:.0f}) | {got.ingested / MB:.0f} "
+            f"({got.ingest_peak / MB:.0f}) | "
             f"{got.restarted / MB:.0f} ({got.restarted_anonymous / MB:.0f})",
             flush=True,
         )
@@ -172,7 +173,10 @@ def main() -> None:
     raw = [got.load.batch_rows * got.load.dimensions * 4 for got in results]
     (start, factor), residual = fit([[1.0, float(size)] for size in raw], [float(each) for each in extra])
     print(f"ingest peak above that = {start / MB:.1f} MB + {factor:.1f} x batch bytes; residual {residual / MB:.1f} MB")
-    print("  per load: " + ", ".join(f"{each / MB:.0f} MB ({each / size:.0f}x)" for each, size in zip(extra, raw, strict=True)))
+    print(
+        "  per load: "
+        + ", ".join(f"{each / MB:.0f} MB ({each / size:.0f}x)" for each, size in zip(extra, raw, strict=True))
+    )
     embedding = max(got.embedded_peak - got.idle for got in results)
     print(f"embedding {len(texts)} texts: at most {embedding / MB:.0f} MB above idle")
 

@@ -15,6 +15,7 @@ import healthcheck.probe
 from cortex_api import chroma_library
 
 chroma_library.chroma()
+probe = healthcheck.probe.main  # loads with what the image has
 identity = cortex_api.embedder.OnnxEmbedder(Path("/opt/cortex/model"), threads=1).identity
 unwanted = [name for name in ("pip", "kubernetes", "grpc", "pytest") if importlib.util.find_spec(name)]
 if unwanted:

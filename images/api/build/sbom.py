@@ -65,7 +65,7 @@ def _component(name: str, version: str, purl: str) -> Component:
 
 
 def _license(each: Distribution) -> str | None:
-    named = each.metadata.get("License-Expression") or each.metadata.get("License")
+    named = next((each.metadata[key] for key in ("License-Expression", "License") if key in each.metadata), None)
     if named and "\n" not in named:
         return str(named)
     classifiers = each.metadata.get_all("Classifier") or []

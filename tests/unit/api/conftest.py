@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import store
 from cortex_api import schema
 from cortex_api.app import create_app
 from cortex_api.auth import Tokens
@@ -24,10 +23,16 @@ from cortex_api.runtime import Runtime
 from cortex_api.settings import Settings, load_settings
 from starlette.testclient import TestClient
 
+import store
+
 ROOT = Path(__file__).parents[3]
 MODEL_RECIPE = ROOT / "images/api/model"
 sys.path.insert(0, str(MODEL_RECIPE))
 sys.path.insert(0, str(ROOT / "images/api/build"))
+
+from cortex_model.bundle import write_bundle  # noqa: E402 -- found by the lines above
+from cortex_model.tensors import Precision  # noqa: E402 -- found by the lines above
+from cortex_model.weights import fetch  # noqa: E402 -- found by the lines above
 
 TOKENS = {"reader-token": "read", "writer-token": "write", "admin-token": "admin"}
 DIMENSIONS = 8
@@ -140,10 +145,6 @@ def api(make_api: Callable[..., Api]) -> Api:
 @pytest.fixture(scope="session")
 def model_folder() -> Callable[[str], Path]:
     """The real model, built once per recipe into the cache folder of the machine."""
-    from cortex_model.bundle import write_bundle
-    from cortex_model.tensors import Precision
-    from cortex_model.weights import fetch
-
     recipe = hashlib.sha256()
     for path in sorted([*MODEL_RECIPE.rglob("*.py"), MODEL_RECIPE / "weights.lock"]):
         recipe.update(path.read_bytes())

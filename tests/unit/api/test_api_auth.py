@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 
 import pytest
 from cortex_api.auth import Role, Tokens, TokensError, bearer, read_tokens
+from cortex_api.logs import configure_logs
 
 
 @pytest.mark.parametrize("path", ["/v1/collections", "/v1/status", "/v1/nope", "/", "/docsx", "/healthz/x"])
 def test_everything_but_health_and_docs_needs_a_token(api, path):
-    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer "}):
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic YTpi"},
+        {"Authorization": "Bearer "},
+    ):
         answer = api.anonymous.get(path, headers=headers)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -40,7 +45,7 @@ def test_rotation_needs_no_restart(make_api, tokens_writer):
     api = make_api()
     assert api.admin.get("/v1/status").status_code == 200
     replacement = tokens_writer(api.tokens_file.with_suffix(".new"), {"rotated-token": "admin"})
-    os.replace(replacement, api.tokens_file)
+    replacement.replace(api.tokens_file)
     assert api.admin.get("/v1/status").status_code == 401
     assert api.as_("rotated-token").get("/v1/status").status_code == 200
 
@@ -76,8 +81,6 @@ def test_bearer_is_parsed_strictly():
 
 
 def test_access_log_has_the_request_but_no_secret(make_api, fake_embedder, capsys):
-    from cortex_api.logs import configure_logs
-
     root, handlers, level = logging.getLogger(), logging.getLogger().handlers[:], logging.getLogger().level
     api = make_api(embedder=fake_embedder())
     configure_logs("info", "teststack")

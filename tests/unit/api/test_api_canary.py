@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-import glob
 import os
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from cortex_api.app import create_app
+from cortex_api.auth import Tokens
 from cortex_api.calls import Calls
 from cortex_api.canary import Canary
+from cortex_api.runtime import Runtime
 from cortex_api.storage import StorageError, StoreBusy, StoreClosed
+from starlette.testclient import TestClient
 
 
 def test_health_says_ok_with_the_canary(api):
@@ -42,14 +46,11 @@ def test_health_says_failing_with_the_reason_and_recovers(make_api, monkeypatch)
 
 
 def test_health_before_the_store_is_open_and_after_a_stop(make_api):
-    from cortex_api.app import create_app
-    from cortex_api.auth import Tokens
-    from cortex_api.runtime import Runtime
-    from starlette.testclient import TestClient
-
     opened = make_api()
     runtime = Runtime(opened.runtime.settings, lambda: None, lambda: None)
-    client = TestClient(create_app(runtime, Tokens(opened.tokens_file)), headers={"Authorization": "Bearer admin-token"})
+    client = TestClient(
+        create_app(runtime, Tokens(opened.tokens_file)), headers={"Authorization": "Bearer admin-token"}
+    )
     assert client.get("/healthz").status_code == 503
     assert client.get("/healthz").json()["status"] == "starting"
     starting = client.get("/v1/status")
@@ -77,7 +78,7 @@ def test_wrong_vector_read_back_is_a_failure(make_api, monkeypatch):
 
 def test_canary_is_regular_and_stops():
     heard = threading.Semaphore(0)
-    canary = Canary(lambda value: (heard.release(), (0.001, 0.001))[1], interval_s=0.01)
+    canary = Canary(lambda _: (heard.release(), (0.001, 0.001))[1], interval_s=0.01)
     canary.start()
     for _ in range(3):
         assert heard.acquire(timeout=5)
@@ -96,7 +97,9 @@ def test_canary_hardly_grows_the_log(make_api):
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(embeddings_queue)")]
         size = " + ".join(f"coalesce(length({column}), 0)" for column in columns)
-        rows, content = connection.execute(f"SELECT count(*), avg({size}) FROM embeddings_queue").fetchone()
+        rows, content = connection.execute(
+            f"SELECT count(*), avg({size}) FROM embeddings_queue"  # noqa: S608 -- the table's own columns
+        ).fetchone()
         (records,) = connection.execute("SELECT count(*) FROM embeddings").fetchone()
     assert (rows, records) == (51, 1), "the one at the opening, and these; always the same record"
     assert content < 200
@@ -135,7 +138,7 @@ def test_closed_store_lets_go_of_its_files(make_api):
     api.writer.put(f"{path}/documents", json={"documents": [{"id": "a", "vector": [1.0] * 8}]})
 
     def held():
-        links = [os.readlink(each) for each in glob.glob("/proc/self/fd/*") if os.path.islink(each)]
+        links = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]  # noqa: PTH115
         return [link for link in links if link.startswith(f"{folder}/chroma.sqlite3")]
 
     assert held()

@@ -116,7 +116,7 @@ def test_bad_rows_are_refused_with_the_place_and_nothing_is_written(api, documen
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_are_none_are_refused(api, number):
     path = api.collection()
-    body = '{"documents": [{"id": "a", "vector": [%s,0,0,0,0,0,0,0]}]}' % number
+    body = f'{{"documents": [{{"id": "a", "vector": [{number},0,0,0,0,0,0,0]}}]}}'
     answer = api.writer.put(f"{path}/documents", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert places(answer) == ["body.documents[0].vector[0]"]

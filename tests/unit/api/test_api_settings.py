@@ -17,7 +17,7 @@ def test_environment_is_read(monkeypatch):
 
 def test_defaults_are_the_containers(monkeypatch):
     settings = load_settings()
-    assert (str(settings.store_path), settings.host, settings.port) == ("/data", "0.0.0.0", 8080)
+    assert (str(settings.store_path), settings.host, settings.port) == ("/data", "0.0.0.0", 8080)  # noqa: S104
     assert settings.embeds_locally
 
 
@@ -28,7 +28,13 @@ def test_everything_wrong_is_said_at_once(monkeypatch):
         load_settings()
     lines = str(caught.value).splitlines()
     assert len(lines) == 5
-    for name in ("CORTEX_PORT=no", "CORTEX_MAX_K=0", "CORTEX_LOG_LEVEL=loud", "CORTEX_SIZING", "CORTEX_STOP_GRACE_S=-1"):
+    for name in (
+        "CORTEX_PORT=no",
+        "CORTEX_MAX_K=0",
+        "CORTEX_LOG_LEVEL=loud",
+        "CORTEX_SIZING",
+        "CORTEX_STOP_GRACE_S=-1",
+    ):
         assert any(line.startswith(name) for line in lines), name
 
 

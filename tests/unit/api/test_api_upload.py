@@ -52,7 +52,9 @@ def test_wrong_line_is_named_and_what_came_before_is_kept(api):
 
 def test_wrong_lines_can_be_skipped(api):
     path = api.collection()
-    content = lines({"id": "a", "text": "t"}) + b"{not json\n\n" + lines({"id": "b", "vector": [1]}, {"id": "c", "text": "t"})
+    content = (
+        lines({"id": "a", "text": "t"}) + b"{not json\n\n" + lines({"id": "b", "vector": [1]}, {"id": "c", "text": "t"})
+    )
     *failed, done = stream(api.writer, path, content, on_error="skip")
     assert [each["line"] for each in failed] == [2, 4]
     assert failed[1]["errors"][0]["where"] == "line.vector"
@@ -124,9 +126,7 @@ def test_stopping_ends_the_stream_at_a_chunk(make_api, fake_embedder):
     assert (aborted["slug"], aborted["committed_line"]) == ("stopping", 2)
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Content-Type": "application/json"}, {}, {**NDJSON, "Content-Encoding": "gzip"}]
-)
+@pytest.mark.parametrize("headers", [{"Content-Type": "application/json"}, {}, {**NDJSON, "Content-Encoding": "gzip"}])
 def test_other_kinds_of_body_are_415(api, headers):
     answer = api.writer.post(f"{api.collection()}/documents/stream", content=b"{}", headers=headers)
     assert answer.status_code == 415

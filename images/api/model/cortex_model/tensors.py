@@ -18,6 +18,7 @@ Array = npt.NDArray[np.float32]
 Dense = Callable[[Array, Array, str], str]
 _INT8_MAX = 127
 _UINT8_ZERO_POINT = 128
+_SMALLEST_SCALE = 1e-12
 
 
 class Precision(StrEnum):
@@ -36,6 +37,7 @@ class GraphWriter:
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self._counter = 0
+        self._shared: set[str] = set()
 
     def constant(self, array: npt.NDArray[np.generic], name: str) -> str:
         """Add an initialiser as it is; returns its name."""
@@ -75,9 +77,10 @@ class GraphWriter:
     def quantised(self, value: str) -> Dense:
         """A function `(weight [in, out], bias [out], name) -> output name` over `value`.
 
-        In int8 the activations are quantised here, once for all the matrices that share them. Weights are unsigned
-        with zero point 128: the signed form saturates in 16 bits on CPUs without VNNI, so that vectors would depend
-        on the machine that made them.
+        In int8 the activations are quantised here, once for all the matrices that share them, and every token with
+        its own scale: with one scale for all (DynamicQuantizeLinear) a text's vector depends on what else is in the
+        batch, down to a cosine of 0.98 with itself. Both sides are unsigned with zero point 128: the signed form
+        saturates in 16 bits on CPUs without VNNI, so that vectors would depend on the machine that made them.
         """
         if self.precision is not Precision.INT8:
 
@@ -87,18 +90,38 @@ class GraphWriter:
 
             return dense
 
-        levels, level_scale, zero_point = self.ops("DynamicQuantizeLinear", [value], 3)
+        levels, level_scale = self._levels(value)
+        zero_point = self._scalar(np.uint8(_UINT8_ZERO_POINT), "zero_point")
 
         def dense_int8(weight: Array, bias: Array, name: str) -> str:
             scale = _scale(weight, axis=0)
             stored = (np.rint(weight / scale) + _UINT8_ZERO_POINT).astype(np.uint8)
-            inputs = [levels, self.constant(stored, f"{name}.uint8"), zero_point]
-            inputs.append(self.constant(np.array(_UINT8_ZERO_POINT, dtype=np.uint8), f"{name}.zero_point"))
+            inputs = [levels, self.constant(stored, f"{name}.uint8"), zero_point, zero_point]
             product = self.op("Cast", [self.op("MatMulInteger", inputs)], to=TensorProto.FLOAT)
-            scales = self.op("Mul", [level_scale, self.constant(scale.reshape(-1), f"{name}.scale")])
-            return self.op("Add", [self.op("Mul", [product, scales]), self.constant(bias, f"{name}.bias")])
+            # One scale after the other: onnxruntime would fuse a product of both, and take the tokens' for a scalar.
+            per_token = self.op("Mul", [product, level_scale])
+            scaled = self.op("Mul", [per_token, self.constant(scale.reshape(-1), f"{name}.scale")])
+            return self.op("Add", [scaled, self.constant(bias, f"{name}.bias")])
 
         return dense_int8
+
+    def _levels(self, value: str) -> tuple[str, str]:
+        """`value` [..., features] as unsigned levels, and the scale of each token [..., 1]."""
+        last = self._scalar(np.array([-1], np.int64), "last_axis")
+        largest = self.op("ReduceMax", [self.op("Abs", [value]), last], keepdims=1)
+        floor = self._scalar(np.float32(_SMALLEST_SCALE), "smallest_scale")
+        step = self._scalar(np.float32(1 / _INT8_MAX), "step")
+        scale = self.op("Max", [self.op("Mul", [largest, step]), floor])
+        centre = self._scalar(np.float32(_UINT8_ZERO_POINT), "centre")
+        shifted = self.op("Add", [self.op("Round", [self.op("Div", [value, scale])]), centre])
+        return self.op("Cast", [shifted], to=TensorProto.UINT8), scale
+
+    def _scalar(self, value: npt.ArrayLike, name: str) -> str:
+        """A constant that many nodes share."""
+        if name not in self._shared:
+            self._shared.add(name)
+            self.constant(np.asarray(value), name)
+        return name
 
 
 def _scale(array: Array, axis: int) -> Array:

