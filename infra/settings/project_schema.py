@@ -9,9 +9,7 @@ import yaml
 from infra.settings import fields
 from infra.settings.models import Settings
 
-NOTE = (
-    "# Rendered from infra/settings/models.py (python -m infra.settings.document); values go to Pulumi.<stack>.yaml.\n"
-)
+NOTE = "# Rendered from infra/settings/models.py (python -m infra.document); values go to Pulumi.<stack>.yaml.\n"
 
 
 def schema() -> dict[str, dict[str, Any]]:

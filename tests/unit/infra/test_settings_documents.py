@@ -7,9 +7,11 @@ import re
 import pytest
 import yaml
 
-from infra.settings import Settings, SettingsError, document, fields, load_settings, project_schema
+from infra import document
+from infra.settings import Settings, SettingsError, fields, load_settings, project_schema
 
-IN_STEP = "run `python -m infra.settings.document`"
+IN_STEP = "run `python -m infra.document`"
+PAGE = document.ROOT / "docs" / "settings.md"
 
 
 def test_the_project_file_is_in_step_with_the_models():
@@ -17,9 +19,16 @@ def test_the_project_file_is_in_step_with_the_models():
     assert text == project_schema.render(text), IN_STEP
 
 
-def test_the_page_is_in_step_with_the_models():
-    text = document.PAGE.read_text(encoding="utf-8")
-    assert text == document.render(text), IN_STEP
+@pytest.mark.parametrize("page", document.PAGES, ids=lambda page: page.name)
+def test_a_page_is_in_step_with_the_code(page):
+    text = page.read_text(encoding="utf-8")
+    assert text == document.rendered(text), IN_STEP
+
+
+def test_every_place_is_on_exactly_one_page():
+    pages = [page.read_text(encoding="utf-8") for page in document.PAGES]
+    for name in document.PLACES:
+        assert sum(page.count(document.BEGIN.format(name=name)) for page in pages) == 1, name
 
 
 def test_the_schema_describes_every_setting_and_its_defaults_are_the_models():
@@ -36,7 +45,7 @@ def test_the_schema_describes_every_setting_and_its_defaults_are_the_models():
 
 
 def test_the_page_has_a_line_for_every_key():
-    page = document.PAGE.read_text(encoding="utf-8").partition(document.BEGIN)[2]
+    page = PAGE.read_text(encoding="utf-8").partition(document.BEGIN.format(name="settings"))[2]
     for name, field in Settings.model_fields.items():
         section = fields.section_of(field)
         for key in [f"{name}.{inner}" for inner in section.model_fields] if section else [name]:
@@ -52,7 +61,7 @@ def test_every_field_is_described_and_says_what_would_do():
 
 
 def test_the_pages_examples_can_be_used_and_its_error_is_the_real_one(read):
-    page = document.PAGE.read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\nconfig:\n(.*?)```", page, re.DOTALL)
     assert len(examples) == 2
     for example in examples:

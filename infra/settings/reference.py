@@ -1,20 +1,13 @@
-"""`python -m infra.settings.document`: brings Pulumi.yaml and docs/settings.md in step with the models."""
+"""Every setting as Markdown tables, for docs/settings.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from infra.settings import fields, project_schema
+from infra.settings import fields
 from infra.settings.models import Settings
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-PROJECT_FILE = ROOT / "Pulumi.yaml"
-PAGE = ROOT / "docs" / "settings.md"
-BEGIN = "<!-- rendered by python -m infra.settings.document -->\n"
-END = "<!-- end of what is rendered -->\n"
 
 
 def tables() -> str:
@@ -29,16 +22,6 @@ def tables() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def render(page: str) -> str:
-    """The page with its tables brought up to date.
-
-    Args:
-        page: Text of docs/settings.md, with both marks.
-    """
-    head, _, rest = page.partition(BEGIN)
-    return f"{head}{BEGIN}\n{tables()}\n{END}{rest.partition(END)[2]}"
-
-
 def _table(prefix: str, settings: dict[str, FieldInfo]) -> Iterator[str]:
     yield "| key | type | range | default | description |"
     yield "| --- | --- | --- | --- | --- |"
@@ -51,13 +34,3 @@ def _table(prefix: str, settings: dict[str, FieldInfo]) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     default = fields.default_of(field)
     return "" if default is None else fields.shown(default)
-
-
-def main() -> None:
-    """Write both files."""
-    PROJECT_FILE.write_text(project_schema.render(PROJECT_FILE.read_text(encoding="utf-8")), encoding="utf-8")
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,77 @@
+"""The table that a preview prints, and the worked numbers of docs/sizing.md."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from infra import document
+from infra.settings import load_settings
+from infra.sizing import coefficients as c
+from infra.sizing import report
+from infra.topologies import single_node
+from ops import size
+
+PAGE = (document.ROOT / "docs" / "sizing.md").read_text(encoding="utf-8")
+
+
+def test_the_pages_example_is_what_the_command_prints():
+    shown = re.search(r"`(make size [^`]*)` prints\n.*?```\n(.*?)\n```", PAGE, re.DOTALL)
+    inputs = dict(pair.lower().split("=") for pair in shown[1].split()[2:])
+    assert shown[2] == size.table(inputs)
+
+
+def test_the_pages_comparison_is_the_codes():
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d,]+) \| [\d,]+ MiB \| ([\d,]+) MiB \| ([\d,]+) MiB", PAGE, re.MULTILINE)
+    assert len(rows) == len(document.COMPARED)
+    for vectors, dimensions, limit, rule in ([int(cell.replace(",", "")) for cell in row] for row in rows):
+        corpus = {"vectors": vectors, "dimensions": dimensions, "model": "custom", "batch_rows": 500}
+        if dimensions == 384:
+            corpus = {"vectors": vectors}
+        need = single_node.sized(load_settings({"corpus": corpus}, "x"))
+        assert need.memory_limit_bytes == limit * c.MIB
+        assert limit > rule
+
+
+def test_the_pages_words_about_the_rule_are_right():
+    per_vector_bytes = 1e9 / c.RULE_MILLION_VECTORS_PER_GB / 1e6
+    raw_bytes = 4 * c.RULE_DIMENSIONS
+    assert f"{per_vector_bytes / 1000:.2f} KB" == "4.08 KB"
+    assert "That is 4.08 KB" in " ".join(PAGE.split())
+    assert per_vector_bytes < raw_bytes
+    for dimensions, percent in ((384, 33), (128, 98)):
+        assert re.search(rf"{percent} % more\b.* at {dimensions}\b", " ".join(PAGE.split()))
+        # Measured: 496 B beyond the raw floats, with short ids.
+        measured = (4 * dimensions + 496) / (per_vector_bytes * dimensions / c.RULE_DIMENSIONS) - 1
+        assert measured * 100 == pytest.approx(percent, abs=0.5)
+
+
+def test_the_page_says_every_coefficient():
+    for value in (c.EMBEDDED.base_bytes // c.MB, c.SERVER.base_bytes // c.MB, c.EMBEDDED.vector_overhead_bytes):
+        assert f"{value}" in PAGE.partition("## An example")[0]
+
+
+def test_the_table_adds_up_and_shows_limits_set_by_hand():
+    need = single_node.sized(load_settings({}, "dev"))
+    text = report.table(need, memory_limit_bytes=4096 * c.MIB, disk_bytes=50 * c.GIB)
+    memory, disk = text.split("  disk\n")
+    shown = [
+        float(amount.replace(",", "")) for amount in re.findall(r"([\d,.]+) MB", memory.split("predicted peak")[0])
+    ]
+    peak = float(re.search(r"predicted peak +([\d,.]+) MB", memory)[1].replace(",", ""))
+    assert len(shown) >= len(need.memory_terms)
+    assert need.memory_peak_bytes / c.MB == pytest.approx(peak, abs=0.1)
+    assert re.search(r"limit \(\+25 %\) .* = [\d,]+ MiB", memory)
+    assert re.search(r"set by hand +4,295.0 MB  = 4,096 MiB", memory)
+    assert "0.245 M vectors a GB, raw vectors only: not used" in memory
+    assert re.search(r"volume \(full at 80 %\) .* = \d+ GiB", disk)
+    assert re.search(r"set by hand .* = 50 GiB", disk)
+    assert "set by hand" not in report.table(need)
+
+
+def test_every_term_is_a_line_of_the_table():
+    need = single_node.sized(load_settings({}, "dev"))
+    text = report.table(need)
+    for term in (*need.memory_terms, *need.disk_terms):
+        assert re.search(rf"^    {re.escape(term.name)} .* MB  {re.escape(term.arithmetic)}$", text, re.MULTILINE), term
