@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.settings import Problem, Settings
+from infra.settings.models import MOST_VECTORS
 from infra.sizing import Sizing
 from infra.sizing.coefficients import GIB, MIB
 
@@ -41,6 +42,15 @@ def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
         need: What its corpus needs.
         host: What the host has.
     """
+    if need.corpus.vectors > MOST_VECTORS:
+        corpus = settings.corpus
+        yield Problem(
+            "corpus.growth_percent_per_month",
+            f"makes {need.corpus.vectors:,} vectors of {corpus.vectors:,} in {corpus.horizon_months} months, and one"
+            f" store holds {MOST_VECTORS:,} at most",
+            "lower it, or set a shorter horizon_months and size the stack again when it has passed",
+            f"{corpus.growth_percent_per_month:g}",
+        )
     yield from _memory(settings, need, host)
     yield from _disk(settings, need, host)
     if host.open_files_hard_limit is not None and need.open_files > host.open_files_hard_limit:
@@ -76,7 +86,9 @@ def _memory(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
         yield Problem(
             "limits.memory_mib" if by_hand else "corpus.vectors",
             f"needs {limit_bytes // MIB:,} MiB of memory, and this host has {host.memory_bytes // MIB:,} MiB",
-            f"use a bigger host, or {LOWER}",
+            f"lower it (the computed need is {need.memory_limit_bytes // MIB:,} MiB), or use a bigger host"
+            if by_hand
+            else f"use a bigger host, or {LOWER}",
             str(by_hand or settings.corpus.vectors),
         )
 
@@ -94,7 +106,7 @@ def _disk(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
         )
     if host.free_disk_bytes is None:
         return
-    missing = disk_bytes - host.stored_bytes + SPARE_DISK_BYTES - host.free_disk_bytes
+    missing = max(0, disk_bytes - host.stored_bytes) + SPARE_DISK_BYTES - host.free_disk_bytes
     if missing > 0:
         yield Problem(
             "limits.disk_gib" if by_hand else "corpus.vectors",

@@ -32,6 +32,10 @@ Decimal = Annotated[float, BeforeValidator(_no_boolean), AllowInfNan(False)]
 Model = Annotated[str, AfterValidator(_known)]
 
 
+# Several times what one Chroma server has been seen to hold well; beyond it the stack needs another topology.
+MOST_VECTORS = 50_000_000
+
+
 class Section(BaseModel):
     """A group of settings. Immutable, and closed: a key it does not know is an error."""
 
@@ -45,7 +49,7 @@ class Corpus(Section):
 
     key: ClassVar[str] = "corpus"
 
-    vectors: Number = Field(100_000, ge=1, le=50_000_000, description="Records stored, all collections together")
+    vectors: Number = Field(100_000, ge=1, le=MOST_VECTORS, description="Records stored, all collections together")
     model: Model = Field(
         embedding_models.DEFAULT,
         description="Embedding model the vectors come from; custom when it is none of the others",
@@ -65,7 +69,7 @@ class Corpus(Section):
     metadata_bytes: Number = Field(200, ge=0, le=100_000, description="Mean size of a record's metadata, bytes")
     batch_rows: Number = Field(1_000, ge=1, le=5_000, description="Most records written in one request")
     updates_per_day: Number = Field(1_000, ge=0, le=100_000_000, description="Records written again or deleted a day")
-    growth_percent_per_month: Decimal = Field(0.0, ge=0, le=1_000, description="Growth of `vectors`, percent a month")
+    growth_percent_per_month: Decimal = Field(0.0, ge=0, le=100, description="Growth of `vectors`, percent a month")
     horizon_months: Number = Field(12, ge=1, le=120, description="Months the stack must last without being resized")
 
 

@@ -1,0 +1,75 @@
+"""Runs a part of the program without an engine, and records every resource it registers, with its options."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi.runtime import rpc, settings
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.stack import run_pulumi_func
+
+SECRET = rpc._special_secret_sig
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A resource as it was registered; `request` holds its options by their wire names."""
+
+    urn: str
+    inputs: dict[str, Any]
+    request: Any
+
+
+class Answers(Mocks):
+    """What the providers would answer: inputs come back as outputs, with the outputs that the program waits for."""
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        made = {
+            "docker:index/remoteImage:RemoteImage": {"imageId": f"sha256:of-{args.name}"},
+            "docker-build:index:Image": {"ref": f"{args.name}@sha256:pushed", "digest": "sha256:pushed"},
+            "pulumi-python:dynamic/cortex:AccessToken": {"value": f"token-of-{args.name}"},
+        }
+        return f"{args.name}-id", {**args.inputs, **made.get(args.typ, {})}
+
+    def call(self, _args: MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+class Recorder(MockMonitor):
+    """A monitor that keeps every registration, by URN."""
+
+    def __init__(self) -> None:
+        super().__init__(Answers())
+        self.registered: dict[str, Registered] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name
+        response = super().RegisterResource(request)
+        inputs = rpc.deserialize_properties(request.object, keep_unknowns=True)
+        self.registered[response.urn] = Registered(response.urn, inputs, request)
+        return response
+
+    def one(self, kind: str, name: str) -> Registered:
+        """The resource of this type token and name."""
+        (found,) = [
+            entry for entry in self.registered.values() if (entry.request.type, entry.request.name) == (kind, name)
+        ]
+        return found
+
+
+def record(program: Callable[[], None], stack: str = "dev") -> Recorder:
+    """Run a program in an event loop of its own: Pulumi's state is global, and a loop must not outlive its test."""
+    recorder = Recorder()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        settings.reset_options()
+        set_mocks(recorder.mocks, project="cortex", stack=stack, preview=False, monitor=recorder)
+        loop.run_until_complete(run_pulumi_func(program))
+    finally:
+        settings.reset_options()
+        asyncio.set_event_loop(None)
+        loop.close()
+    return recorder
