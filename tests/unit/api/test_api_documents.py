@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -101,13 +103,19 @@ def test_delete_without_a_choice_is_refused(api):
         ([{"id": "a", "text": "t", "metadata": {"k": 1 << 63}}], "body.documents[0].metadata"),
         ([{"id": "a", "text": "t", "metadata": {"k": [1, "x"]}}], "body.documents[0].metadata"),
         ([{"id": "a", "text": "t", "metadata": {"chroma:document": "x"}}], "body.documents[0].metadata"),
+        ([{"id": "a", "text": "half \ud800"}], "body.documents[0].text"),
+        ([{"id": "\ud800", "text": "t"}], "body.documents[0].id"),
+        ([{"id": "a", "text": "t", "metadata": {"k": "\ud800"}}], "body.documents[0].metadata"),
+        ([{"id": "a", "text": "t", "metadata": {"\ud800": 1}}], "body.documents[0].metadata"),
         ([{"id": str(i), "text": "t"} for i in range(21)], "body.documents"),
         ([], "body.documents"),
     ],
 )
 def test_bad_rows_are_refused_with_the_place_and_nothing_is_written(api, documents, place):
     path = api.collection()
-    answer = put(api.writer, path, *documents)
+    body = json.dumps({"documents": documents})
+    headers = {"Content-Type": "application/json"}
+    answer = api.writer.put(f"{path}/documents", content=body, headers=headers)
     assert answer.status_code == 422
     assert place in places(answer)
     assert api.reader.get(f"{path}/count").json() == {"count": 0}
@@ -156,6 +164,7 @@ def test_pages_are_bounded(api):
     answer = api.reader.post(f"{path}/documents/get", json={"limit": 1_001})
     assert answer.status_code == 422
     assert "CORTEX_MAX_PAGE_ROWS" in answer.json()["detail"]
+    assert api.reader.get(f"{path}/documents", params={"offset": (1 << 63) - 1}).status_code == 422
 
 
 @pytest.mark.parametrize("where", [{"n": {"$near": 1}}, {"$and": []}, {"n": {"$in": []}}, {"n": []}])

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from cortex_api.chroma_errors import translated
-from cortex_api.storage import ArgumentRefused, DiskFull, StorageError, StoreBusy, StoreClosed
+from cortex_api.storage import ArgumentRefused, DiskFull, IndexFailed, StorageError, StoreBusy, StoreClosed
 
 PROBLEM = "application/problem+json"
 
@@ -53,6 +53,7 @@ def test_body_that_is_no_json_says_where(api):
         (DiskFull("database or disk is full"), 507, "disk-full"),
         (StoreBusy("database is locked"), 503, "store-busy"),
         (StoreClosed("closing"), 503, "stopping"),
+        (IndexFailed("hnsw"), 500, "index-failed"),
         (StorageError("odd"), 500, "internal-error"),
         (RuntimeError("secret inside"), 500, "internal-error"),
     ],
@@ -106,6 +107,36 @@ def test_no_space_and_unknown_errors_are_told_apart():
     assert isinstance(translated(OSError(28, "No space left on device")), DiskFull)
     assert isinstance(translated(ValueError("bad where in get.")), ArgumentRefused)
     assert translated(RuntimeError("something else")) is None
+
+
+def test_problem_can_repeat_what_is_no_text(api):
+    content = b'{"where": {"$not_regex": {"$lte": "\\ud800"}}, "\\ud800": 1}'
+    headers = {"Content-Type": "application/json"}
+    check(api.reader.post(f"{api.collection()}/documents/get", content=content, headers=headers), 422)
+
+
+def test_index_that_cannot_be_written_is_a_full_disk_if_little_is_free():
+    error = RuntimeError("Error in compaction: Failed to apply logs to the hnsw segment writer")
+    assert isinstance(translated(error, free_bytes=1 << 20), DiskFull)
+    assert isinstance(translated(error, free_bytes=1 << 40), IndexFailed)
+
+
+def test_full_disk_keeps_health_failing_until_a_restart(make_api, monkeypatch):
+    """A small write may still fit, but Chroma does not recover while it runs."""
+    api = make_api(max_batch_rows=5)
+    path = api.collection(embedding="own", dimensions=2)
+
+    def full(**_):
+        raise RuntimeError("(code: 13) database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("chromadb.Collection.upsert", lambda *_, **__: full())
+        documents = {"documents": [{"id": "a", "vector": [1, 2]}]}
+        check(api.writer.put(f"{path}/documents", json=documents), 507)
+    assert not api.runtime.canary.sing().ok
+    answer = api.anonymous.get("/healthz")
+    assert answer.status_code == 503
+    assert "restart" in answer.json()["canary"]["error"]
 
 
 def test_request_id_of_the_caller_is_kept_if_harmless(api):

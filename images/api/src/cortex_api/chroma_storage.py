@@ -21,6 +21,7 @@ from cortex_api.storage import (
     CollectionExists,
     CollectionMissing,
     CollectionSpec,
+    DiskFull,
     Include,
     Record,
     Rows,
@@ -54,6 +55,7 @@ class ChromaStorage:
         self._max_collections = max_collections
         self._version: str = library.__version__
         self._calls = Calls()
+        self._full: DiskFull | None = None
         self._client = library.PersistentClient(path=str(path), settings=chroma_library.settings())
         self._max_batch_rows = int(self._client.get_max_batch_size())
         self._canary = self._open_canary(library)
@@ -143,8 +145,11 @@ class ChromaStorage:
         """Write `value` as a vector and read it back.
 
         Raises:
-            StorageError: the store did not take it, or gave something else back.
+            StorageError: the store did not take it, or gave something else back; or the disk was full once, from which
+                Chroma does not recover while it runs, whatever a small write says.
         """
+        if self._full is not None:
+            raise DiskFull(f"the disk was full; free space, then restart ({self._full})")
         written = np.array([[value, 1.0]], dtype=np.float32)
         with self._writing():
             started = time.perf_counter()
@@ -203,26 +208,27 @@ class ChromaStorage:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._calls.reading(), _translating():
+        with self._calls.reading(), self._translating():
             yield
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with self._calls.writing(), _translating():
+        with self._calls.writing(), self._translating():
             yield
 
-
-@contextmanager
-def _translating() -> Iterator[None]:
-    try:
-        yield
-    except StorageError:
-        raise
-    except Exception as error:
-        meant = translated(error)
-        if meant is None:
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError:
             raise
-        raise meant from error
+        except Exception as error:
+            meant = translated(error, shutil.disk_usage(self._path).free)
+            if meant is None:
+                raise
+            if isinstance(meant, DiskFull):
+                self._full = meant
+            raise meant from error
 
 
 def _described(handle: Any) -> Collection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:cortex:problem:"
@@ -96,12 +97,9 @@ def document(problem: Problem, path: str, request_id: str) -> dict[str, Any]:
 
 def response(problem: Problem, path: str, request_id: str) -> Response:
     """The HTTP answer of `problem`."""
-    return JSONResponse(
-        document(problem, path, request_id),
-        status_code=problem.status_code,
-        headers=dict(problem.headers or {}),
-        media_type=MEDIA_TYPE,
-    )
+    # As ASCII: a message may repeat what the caller sent, also what UTF-8 cannot hold.
+    body = json.dumps(document(problem, path, request_id))
+    return Response(body, problem.status_code, dict(problem.headers or {}), MEDIA_TYPE)
 
 
 def path_of(location: Sequence[int | str]) -> str:

@@ -52,7 +52,7 @@ def list_documents(  # noqa: PLR0917 -- one per query parameter
     request: Request,
     ids: Annotated[list[shapes.Id] | None, Query(alias="id", description="may be repeated")] = None,
     limit: Annotated[int, Query(ge=1)] = 100,
-    offset: Annotated[int, Query(ge=0, le=(1 << 63) - 1)] = 0,
+    offset: Annotated[int, Query(ge=0, le=shapes.MAX_OFFSET)] = 0,
     include: Annotated[list[shapes.IncludeName] | None, Query(description="may be repeated")] = None,
 ) -> Response:
     """Read records, a page at a time, in order of insertion. Records removed meanwhile shift the pages."""

@@ -10,14 +10,26 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 _MAX_ID_CHARS = 512
 _MAX_METADATA_KEYS = 64
 _INT64 = 1 << 63
+MAX_OFFSET = 1_000_000_000
 _CHROMA_PREFIXES = ("chroma:", "hnsw:")
 _RESERVED_PREFIXES = ("cortex:", *_CHROMA_PREFIXES)
 _RESERVED = " or ".join(_RESERVED_PREFIXES)
 NAME_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]$"
 
 
+def _encodable(text: str) -> str:
+    """JSON can hold half of a surrogate pair (U+D800 alone), which is no character and cannot be stored."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"character {error.start} is half of a surrogate pair, which is no text") from None
+    return text
+
+
 def _is_scalar(value: object) -> bool:
-    if isinstance(value, bool | str):
+    if isinstance(value, str):
+        return bool(_encodable(value)) or not value
+    if isinstance(value, bool):
         return True
     if isinstance(value, int):
         return -_INT64 <= value < _INT64
@@ -37,6 +49,7 @@ def _checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     if len(metadata) > _MAX_METADATA_KEYS:
         raise ValueError(f"has {len(metadata)} keys, at most {_MAX_METADATA_KEYS} are possible")
     for key, value in metadata.items():
+        _encodable(key)
         if not key or key.startswith(_RESERVED_PREFIXES):
             raise ValueError(f"key {key!r} is reserved; no key may be empty or start with {_RESERVED}")
         if value is not None and not _is_scalar(value) and not _is_list(value):
@@ -47,7 +60,8 @@ def _checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 MetadataField = Annotated[dict[str, Any], AfterValidator(_checked_metadata)]
-Id = Annotated[str, Field(min_length=1, max_length=_MAX_ID_CHARS)]
+Text = Annotated[str, AfterValidator(_encodable)]
+Id = Annotated[Text, Field(min_length=1, max_length=_MAX_ID_CHARS)]
 Vector = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
 IncludeName = Literal["text", "metadata", "vector", "distance"]
 Where = Annotated[dict[str, JsonValue] | None, Field(description="filter on metadata, as in Chroma")]
@@ -110,7 +124,7 @@ class Document(_Request):
     """A record to write: a text, or a vector, or both (the vector then counts)."""
 
     id: Id
-    text: str | None = None
+    text: Text | None = None
     vector: Vector | None = None
     metadata: MetadataField | None = None
 
@@ -147,7 +161,7 @@ class Get(_Request):
     where: Where = None
     where_document: WhereDocument = None
     limit: int = Field(100, ge=1)
-    offset: int = Field(0, ge=0, le=_INT64 - 1)
+    offset: int = Field(0, ge=0, le=MAX_OFFSET)
     include: list[IncludeName] = ["text", "metadata"]
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"where": {"lang": "en"}, "limit": 10}]})
@@ -196,7 +210,7 @@ class CountAnswer(BaseModel):
 class Query(_Request):
     """A search: texts, or vectors."""
 
-    texts: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    texts: Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)] | None = None
     vectors: Annotated[list[Vector], Field(min_length=1)] | None = None
     k: int = Field(10, ge=1)
     ids: Annotated[list[Id], Field(min_length=1)] | None = Field(None, description="search among these only")

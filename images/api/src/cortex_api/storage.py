@@ -38,6 +38,10 @@ class DiskFull(StorageError):  # noqa: N818
     """There is no space left for the store."""
 
 
+class IndexFailed(StorageError):  # noqa: N818
+    """The index of a collection could not be written or read; the log still has every record."""
+
+
 class StoreBusy(StorageError):  # noqa: N818
     """The store did not become free in time."""
 

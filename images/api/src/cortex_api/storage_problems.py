@@ -9,6 +9,7 @@ from cortex_api.storage import (
     CollectionExists,
     CollectionMissing,
     DiskFull,
+    IndexFailed,
     StorageError,
     StoreBusy,
     StoreClosed,
@@ -37,8 +38,15 @@ def problem_of(error: StorageError, collection: str | None = None) -> Problem | 
             return Problem(
                 507,
                 "disk-full",
-                "the store's volume has no space left; nothing of this batch was written. Free space or enlarge the "
-                "volume, then restart the stack: Chroma does not recover from a full disk while it runs",
+                "the store's volume has no space left; this batch may be written or not: send it again. Free space "
+                "or enlarge the volume, then restart the stack: Chroma does not recover while it runs",
+            )
+        case IndexFailed():
+            return Problem(
+                500,
+                "index-failed",
+                f"the index of {collection!r} could not be written or read. Every acknowledged record is in the log: "
+                "look at the disk's space, then restart the stack; if it stays, the store needs a repair",
             )
         case StoreBusy():
             return Problem(
