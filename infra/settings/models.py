@@ -32,7 +32,7 @@ Decimal = Annotated[float, BeforeValidator(_no_boolean), AllowInfNan(False)]
 Model = Annotated[str, AfterValidator(_known)]
 
 
-# Several times what one Chroma server has been seen to hold well; beyond it the stack needs another topology.
+# At 384 dimensions the computed memory limit is then above 120 GiB: what outgrows it needs more than one server.
 MOST_VECTORS = 50_000_000
 
 

@@ -11,8 +11,6 @@ from pulumi.runtime import rpc, settings
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.stack import run_pulumi_func
 
-SECRET = rpc._special_secret_sig
-
 
 @dataclass(frozen=True)
 class Registered:
@@ -21,6 +19,11 @@ class Registered:
     urn: str
     inputs: dict[str, Any]
     request: Any
+
+
+def is_secret(value: object) -> bool:
+    """Whether an input was registered as a secret."""
+    return isinstance(value, dict) and value.get(rpc._special_sig_key) == rpc._special_secret_sig
 
 
 class Answers(Mocks):

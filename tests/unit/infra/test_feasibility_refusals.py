@@ -93,8 +93,8 @@ def test_growth_beyond_what_one_store_holds():
     raw = {"corpus": {"vectors": 100_000, "growth_percent_per_month": 100, "horizon_months": 12}}
     assert said(raw, ROOMY) == [
         "cortex:corpus.growth_percent_per_month = 100\n    makes 409,600,000 vectors of 100,000 in 12 months, and one"
-        " store holds 50,000,000 at most; lower it, or set a shorter horizon_months and size the stack again when it has"
-        " passed"
+        " store holds 50,000,000 at most; lower it, or set a shorter horizon_months and size the stack again when it"
+        " has passed"
     ]
 
 
