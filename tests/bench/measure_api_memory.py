@@ -115,7 +115,7 @@ def measure(load: Load, model: Path, texts: list[str]) -> Measured:
             client.post("/v1/collections", json={"name": "texts"}).raise_for_status()
             for start in range(0, len(texts), 500):
                 rows = [{"id": str(start + i), "text": text} for i, text in enumerate(texts[start : start + 500])]
-                client.put("/v1/collections/texts/documents", json={"documents": rows}).raise_for_status()
+                client.post("/v1/collections/texts/documents", json={"documents": rows}).raise_for_status()
             embedded, embedded_peak = status_bytes(pid, "VmRSS"), status_bytes(pid, "VmHWM")
             client.delete("/v1/collections/texts").raise_for_status()
         with api(store, tokens, model, load.batch_rows) as (client, pid):
@@ -125,7 +125,7 @@ def measure(load: Load, model: Path, texts: list[str]) -> Measured:
                 count = min(load.batch_rows, load.vectors - start)
                 vectors = random.standard_normal((count, load.dimensions)).round(6).tolist()
                 rows = [{"id": f"{start + i:010d}", "vector": vector} for i, vector in enumerate(vectors)]
-                client.put("/v1/collections/load/documents", json={"documents": rows}).raise_for_status()
+                client.post("/v1/collections/load/documents", json={"documents": rows}).raise_for_status()
             ingested, ingest_peak = status_bytes(pid, "VmRSS"), status_bytes(pid, "VmHWM")
         with api(store, tokens, model, load.batch_rows) as (client, pid):
             query = {"vectors": [[0.1] * load.dimensions], "k": 10}

@@ -135,7 +135,7 @@ def test_closed_store_lets_go_of_its_files(make_api):
     api = make_api()
     folder = str(api.runtime.settings.store_path)
     path = api.collection()
-    api.writer.put(f"{path}/documents", json={"documents": [{"id": "a", "vector": [1.0] * 8}]})
+    api.writer.post(f"{path}/documents", json={"documents": [{"id": "a", "vector": [1.0] * 8}]})
 
     def held():
         links = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]  # noqa: PTH115

@@ -11,7 +11,7 @@ def places(answer):
 
 
 def put(client, path, *documents, **more):
-    return client.put(f"{path}/documents", json={"documents": list(documents), **more})
+    return client.post(f"{path}/documents", json={"documents": list(documents), **more})
 
 
 def get(client, path, **body):
@@ -115,7 +115,7 @@ def test_bad_rows_are_refused_with_the_place_and_nothing_is_written(api, documen
     path = api.collection()
     body = json.dumps({"documents": documents})
     headers = {"Content-Type": "application/json"}
-    answer = api.writer.put(f"{path}/documents", content=body, headers=headers)
+    answer = api.writer.post(f"{path}/documents", content=body, headers=headers)
     assert answer.status_code == 422
     assert place in places(answer)
     assert api.reader.get(f"{path}/count").json() == {"count": 0}
@@ -125,7 +125,7 @@ def test_bad_rows_are_refused_with_the_place_and_nothing_is_written(api, documen
 def test_numbers_that_are_none_are_refused(api, number):
     path = api.collection()
     body = f'{{"documents": [{{"id": "a", "vector": [{number},0,0,0,0,0,0,0]}}]}}'
-    answer = api.writer.put(f"{path}/documents", content=body, headers={"Content-Type": "application/json"})
+    answer = api.writer.post(f"{path}/documents", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert places(answer) == ["body.documents[0].vector[0]"]
 

@@ -32,7 +32,7 @@ def test_unknown_collection_is_named(api):
         api.admin.get("/v1/collections/none"),
         api.admin.get("/v1/collections/none/count"),
         api.admin.delete("/v1/collections/none"),
-        api.admin.put("/v1/collections/none/documents", json={"documents": [{"id": "a", "text": "t"}]}),
+        api.admin.post("/v1/collections/none/documents", json={"documents": [{"id": "a", "text": "t"}]}),
         api.admin.post("/v1/collections/none/documents/get", json={}),
         api.admin.post("/v1/collections/none/documents/delete", json={"ids": ["a"]}),
         api.admin.post("/v1/collections/none/query", json={"texts": ["a"]}),
@@ -86,7 +86,7 @@ def test_failure_after_some_batches_says_how_far_it_came(api, monkeypatch):
 
     monkeypatch.setattr(api.runtime.storage, "upsert", upsert)
     documents = [{"id": str(i), "text": "t"} for i in range(8)]
-    body = check(api.writer.put(f"{path}/documents", json={"documents": documents}), 507)
+    body = check(api.writer.post(f"{path}/documents", json={"documents": documents}), 507)
     assert body["committed_rows"] == 6
     assert api.reader.get(f"{path}/count").json() == {"count": 6}
 
@@ -132,7 +132,7 @@ def test_full_disk_keeps_health_failing_until_a_restart(make_api, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr("chromadb.Collection.upsert", lambda *_, **__: full())
         documents = {"documents": [{"id": "a", "vector": [1, 2]}]}
-        check(api.writer.put(f"{path}/documents", json=documents), 507)
+        check(api.writer.post(f"{path}/documents", json=documents), 507)
     assert not api.runtime.canary.sing().ok
     answer = api.anonymous.get("/healthz")
     assert answer.status_code == 503

@@ -11,7 +11,7 @@ def path(api):
         {"id": "dog", "text": "lazy dog", "metadata": {"kind": "animal", "n": 2}},
         {"id": "db", "text": "relational database", "metadata": {"kind": "program", "n": 3}},
     ]
-    assert api.writer.put(f"{path}/documents", json={"documents": documents}).status_code == 200
+    assert api.writer.post(f"{path}/documents", json={"documents": documents}).status_code == 200
     return path
 
 
@@ -99,13 +99,13 @@ def test_another_model_is_refused_but_its_records_can_be_read_and_removed(make_a
     folder = copy_store()
     before = make_api(folder, fake_embedder("a" * 64))
     path = before.collection()
-    before.writer.put(f"{path}/documents", json={"documents": [{"id": "a", "text": "t"}]})
+    before.writer.post(f"{path}/documents", json={"documents": [{"id": "a", "text": "t"}]})
     before.close()
     after = make_api(folder, fake_embedder("b" * 64))
     for answer in (
         after.reader.post(f"{path}/query", json={"texts": ["t"]}),
         after.reader.post(f"{path}/query", json={"vectors": [[1] * 8]}),
-        after.writer.put(f"{path}/documents", json={"documents": [{"id": "b", "text": "t"}]}),
+        after.writer.post(f"{path}/documents", json={"documents": [{"id": "b", "text": "t"}]}),
         after.writer.post(f"{path}/documents/stream", content=b"{}", headers={"Content-Type": "application/x-ndjson"}),
     ):
         assert answer.status_code == 409

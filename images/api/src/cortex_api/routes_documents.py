@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/collections/{name}", tags=["documents"])
 RuntimeOf = Annotated[Runtime, Depends(runtime_of)]
 
 
-@router.put(
+@router.post(
     "/documents",
     response_model=shapes.UpsertAnswer,
     responses=errors(404, 409, 413, 507),

@@ -108,7 +108,8 @@ class Runtime:
 
     def close(self, timeout_s: float) -> bool:
         """Close the store after its running calls; False if some did not end in time."""
+        deadline = time.monotonic() + timeout_s
         if self._thread is not None:
             self._thread.join(timeout_s)
         storage, self._storage = self._storage, None
-        return storage is None or storage.close(timeout_s)
+        return storage is None or storage.close(max(0.0, deadline - time.monotonic()))
