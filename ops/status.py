@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ops import health
@@ -29,7 +30,7 @@ def show(stack: Stack, console: Console) -> bool:
     if state.judgements:
         table = Table("judgement", "verdict", "what was found", box=None, pad_edge=False)
         for judgement in state.judgements:
-            table.add_row(judgement["name"], _coloured(judgement["verdict"]), judgement["message"])
+            table.add_row(judgement["name"], _coloured(judgement["verdict"]), escape(judgement["message"]))
         console.print(table)
     else:
         console.print("next: `make up` starts it, `make logs` shows why it ended")

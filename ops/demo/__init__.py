@@ -1,5 +1,5 @@
 """`cortex demo`: real texts in, five searches out."""
 
-from ops.demo.run import DEFAULT_TEXTS, run
+from ops.demo.show import DEFAULT_TEXTS, run
 
 __all__ = ["DEFAULT_TEXTS", "run"]
