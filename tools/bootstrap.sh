@@ -58,8 +58,15 @@ find_uv() {
 bundle=${SSL_CERT_FILE:-${PIP_CERT:-${REQUESTS_CA_BUNDLE:-${CURL_CA_BUNDLE:-}}}}
 if [ -n "$bundle" ]; then
     export SSL_CERT_FILE="$bundle" PIP_CERT="${PIP_CERT:-$bundle}"
-elif [ -z "${UV_SYSTEM_CERTS:-}${UV_NATIVE_TLS:-}" ] && { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ "$(uname)" = Darwin ]; }; then
-    export UV_SYSTEM_CERTS=true # the system's own store, where administrators put theirs
+else
+    # The system's own store, where administrators put theirs; pip and uv would look only into their own.
+    for store in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+        if [ -s "$store" ]; then
+            export PIP_CERT="$store" UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
+            break
+        fi
+    done
+    if [ "$(uname)" = Darwin ]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"; fi
 fi
 
 python=$(find_python)

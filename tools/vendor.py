@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tools import certificates
 from tools.binaries import vendor_folder
 from tools.errors import OutOfReachError, RefusedError
 from tools.host import Host
@@ -35,7 +36,7 @@ class Vendor:
         self._where = where
         self._host = host
         self._url = releases_url(os.environ if environ is None else environ)
-        self._client = httpx.Client(follow_redirects=True, timeout=DOWNLOAD_TIMEOUT)
+        self._client = httpx.Client(follow_redirects=True, timeout=DOWNLOAD_TIMEOUT, verify=certificates.trust())
         self._answers: bool | None = None
 
     def answers(self) -> bool:
