@@ -6,13 +6,17 @@ import math
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import sizing
 from infra.settings.models import Corpus, Limits
 from infra.sizing import StoredCorpus, at_horizon
 from infra.sizing import coefficients as c
+
+# A busy machine is no finding.
+settings.register_profile("cortex", deadline=None)
+settings.load_profile("cortex")
 
 CORPORA = st.builds(
     StoredCorpus,
