@@ -1,0 +1,82 @@
+"""The API image: small, and with nothing in it that running does not need."""
+
+from __future__ import annotations
+
+import json
+
+from infra.images import BuildHost
+from tests.deploy.deployment import Deployment
+
+MB = 1_000_000
+# Targets of the design; an image that outgrows them needs a reason, not a higher number.
+ABOVE_OS_IMAGE_LIMIT_MB = 300
+OWN_OS_IMAGE_LIMIT_MB = 130
+
+
+def layers(deployment: Deployment) -> list[tuple[int, str]]:
+    """Size in bytes and maker of each layer, the oldest last."""
+    lines = deployment.docker(
+        [
+            "history",
+            "--no-trunc",
+            "--human=false",
+            "--format",
+            "{{.Size}}\t{{.CreatedBy}}",
+            deployment.inspect()["Image"],
+        ]
+    )
+    return [(int(line.split("\t")[0]), line.split("\t")[1]) for line in lines.splitlines()]
+
+
+def test_image_is_within_its_budget(deployment: Deployment) -> None:
+    made = layers(deployment)
+    first_own = next(
+        index for index, (_, maker) in reversed(list(enumerate(made))) if "PYTHONPATH=/opt/cortex" in maker
+    )
+    above = sum(size for size, _ in made[: first_own + 1])
+    below = sum(size for size, _ in made[first_own + 1 :])
+    table = "\n".join(f"{size / MB:8.1f} MB  {maker[:100]}" for size, maker in made)
+    assert 0 < above <= ABOVE_OS_IMAGE_LIMIT_MB * MB, table
+    if BuildHost.from_environment(deployment.environment).layouts:
+        assert 0 < below <= OWN_OS_IMAGE_LIMIT_MB * MB, table
+
+
+def test_nothing_is_in_it_that_running_does_not_need(deployment: Deployment) -> None:
+    host = deployment.host("root")
+    for command in ("pip", "pip3", "uv", "gcc", "cc", "make", "kubectl"):
+        assert host.run(f"command -v {command}").rc != 0, command
+    for name in ("pip", "setuptools", "kubernetes", "tests", "test"):
+        assert host.check_output(f"find /opt/cortex /usr/local/lib -type d -name {name}") == "", name
+    assert host.check_output("find /root/.cache /var/cache /var/lib/apt/lists -type f") == ""
+
+
+def test_built_files_are_compiled(deployment: Deployment) -> None:
+    host = deployment.host()
+    sources = int(host.check_output("find /opt/cortex/app /opt/cortex/lib -name '*.py' | wc -l"))
+    compiled = int(host.check_output("find /opt/cortex/app /opt/cortex/lib -name '*.pyc' | wc -l"))
+    assert sources > 500
+    assert compiled >= sources * 0.99
+
+
+def test_image_tells_what_is_in_it(deployment: Deployment) -> None:
+    labels = deployment.inspect()["Config"]["Labels"]
+    assert labels["org.opencontainers.image.title"] == "cortex-api"
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    (tag,) = [
+        tag
+        for tag in json.loads(deployment.docker(["image", "inspect", deployment.inspect()["Image"]]))[0]["RepoTags"]
+        if tag.endswith(labels["org.opencontainers.image.revision"])
+    ]
+    assert tag.startswith("cortex-api:")
+    sbom = json.loads(deployment.host().file("/opt/cortex/sbom.json").content_string)
+    assert sbom["bomFormat"] == "CycloneDX"
+    names = {component["name"].lower() for component in sbom["components"]}
+    assert {"chromadb", "fastapi", "onnxruntime", "cortex-api", "cortex-healthcheck", "cortex-store"} <= names
+    assert "kubernetes" not in names
+
+
+def test_model_is_inside_and_named(deployment: Deployment) -> None:
+    manifest = json.loads(deployment.host().file("/opt/cortex/model/manifest.json").content_string)
+    assert (manifest["name"], manifest["precision"], manifest["dimensions"]) == ("all-MiniLM-L6-v2", "int8", 384)
+    digest = deployment.host().check_output("sha256sum /opt/cortex/model/model.onnx").split()[0]
+    assert digest == manifest["sha256"]
