@@ -11,8 +11,8 @@
 | PULUMI_SKIP_UPDATE_CHECK, PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION | `true`, only if a tool was built here | yes |
 | BUILDX_CONFIG | `<state>/buildx`, only with the own builder | no |
 | DOCKER_HOST | the current docker context's endpoint, if it is not the default | yes |
-| CORTEX_BUILDER | name of the builder instance; unset: Docker's own choice | no |
-| CORTEX_BUILD_NETWORK | `host` if build steps use the host's network; unset: the builder's default | no |
+| CORTEX_BUILDER | name of the builder instance; unset: Docker's own choice | yes |
+| CORTEX_BUILD_NETWORK | `host` if build steps use it; unset: the builder's default | with CORTEX_BUILDER |
 | CORTEX_OS_IMAGE | name of the image to build upon; unset: the Dockerfile's default | yes |
 | CORTEX_OS_LAYOUT | `oci-layout://…@sha256:…` that holds it, where no registry does | yes |
 | CORTEX_BUILD_IMAGE, CORTEX_BUILD_LAYOUT | the same plus uv, for builder stages; unset: the OS image | yes |
@@ -96,9 +96,12 @@ def own_home(given: Mapping[str, str], where: Locations) -> bool:
 
 def _images(given: Mapping[str, str], where: Locations) -> dict[str, str]:
     facts: dict[str, str] = {}
-    if name := image_builder.own_builder(where):
+    # In a shell of ours these are set already, by us: an image may have been made anew since.
+    chosen_builder = given.get("CORTEX_BUILDER", image_builder.NAME) != image_builder.NAME
+    chosen_image = not given.get("CORTEX_OS_IMAGE", os_image.NAME).startswith(os_image.NAME)
+    if not chosen_builder and (name := image_builder.own_builder(where)):
         facts |= {"CORTEX_BUILDER": name, "CORTEX_BUILD_NETWORK": "host", "BUILDX_CONFIG": str(where.buildx)}
-    if "CORTEX_OS_IMAGE" not in given and (image := os_image.find(where, this_host())):
+    if not chosen_image and (image := os_image.find(where, this_host())):
         facts |= {
             "CORTEX_OS_IMAGE": image.runtime.name,
             "CORTEX_OS_LAYOUT": image.runtime.location,

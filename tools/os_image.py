@@ -29,6 +29,7 @@ from tools.versions import UV, WHEELS
 
 DEFINITION = CHECKOUT / "images" / "os" / "os.toml"
 METHOD = "1"
+NAME = "cortex-os"
 FETCH_LIMIT_S = 300.0
 BUILD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

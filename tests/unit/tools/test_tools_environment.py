@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tools.binaries import built_folder, find_all, vendor_folder
 from tools.errors import ToolError
 from tools.host import Host, this_host
 from tools.locations import CHECKOUT, Locations
-from tools.oci_layout import ImageConfig, LayoutWriter
+from tools.oci_layout import ImageConfig, LayoutWriter, read_digests
 from tools.versions import ALWAYS
 
 
@@ -25,6 +26,22 @@ def built(where: Locations, bare_path: Path) -> Locations:
         for name in tool.binaries:
             (folder / name).touch(mode=0o755)
     return where
+
+
+def add_os_image(where: Locations, created: str) -> None:
+    writer = LayoutWriter(os_image.target(where, this_host()))
+    config = ImageConfig("amd64", created, {}, {})
+    for tag in ("os", "build"):
+        writer.add_image(tag, config, [])
+    writer.close()
+
+
+@pytest.fixture
+def with_own_builder(built: Locations) -> Locations:
+    """The same with a builder and an OS image of its own."""
+    image_builder.write_instance(built)
+    add_os_image(built, created="2026-11-01T00:00:00Z")
+    return built
 
 
 def given(**more: str) -> dict[str, str]:
@@ -64,10 +81,11 @@ def test_asking_twice_changes_nothing(built: Locations) -> None:
         {"PULUMI_SKIP_UPDATE_CHECK": "false"},
         {"PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "false"},
         {"CORTEX_OS_IMAGE": "registry.example/python:3.12"},
+        {"CORTEX_BUILDER": "mine", "CORTEX_BUILD_NETWORK": "none"},
         {"DOCKER_HOST": "tcp://10.0.0.1:2376"},
     ],
 )
-def test_what_the_user_set_stays(own: dict[str, str], built: Locations) -> None:
+def test_what_the_user_set_stays(own: dict[str, str], with_own_builder: Locations) -> None:
     env = environment.environment(given(**own))
     assert {name: env[name] for name in own} == own
 
@@ -112,20 +130,23 @@ def test_without_an_own_builder_nothing_is_said_of_one(built: Locations) -> None
     assert not names & env.keys()
 
 
-def test_the_own_builder_and_os_image_are_told(built: Locations) -> None:
-    image_builder.write_instance(built)
-    writer = LayoutWriter(os_image.target(built, this_host()))
-    config = ImageConfig("amd64", "2026-11-01T00:00:00Z", {}, {})
-    digest = writer.add_image("os", config, [])
-    writer.add_image("build", config, [])
-    writer.close()
+def test_the_own_builder_and_os_image_are_told(with_own_builder: Locations) -> None:
     env = environment.environment(given())
+    layout = os_image.target(with_own_builder, this_host())
+    digest = read_digests(layout)["os"]
     assert env["CORTEX_BUILDER"] == "cortex"
     assert env["CORTEX_BUILD_NETWORK"] == "host"
-    assert env["BUILDX_CONFIG"] == str(built.buildx)
-    assert env["CORTEX_OS_LAYOUT"] == f"oci-layout://{os_image.target(built, this_host())}@{digest}"
+    assert env["BUILDX_CONFIG"] == str(with_own_builder.buildx)
+    assert env["CORTEX_OS_LAYOUT"] == f"oci-layout://{layout}@{digest}"
     assert env["CORTEX_OS_IMAGE"] == f"cortex-os:{digest.removeprefix('sha256:')[:12]}"
     assert env["CORTEX_BUILD_IMAGE"].startswith("cortex-build:")
+
+
+def test_a_shell_of_ours_learns_of_a_new_os_image(with_own_builder: Locations) -> None:
+    before = environment.environment(given())
+    shutil.rmtree(os_image.target(with_own_builder, this_host()))
+    add_os_image(with_own_builder, created="2027-01-01T00:00:00Z")
+    assert environment.environment(before)["CORTEX_OS_IMAGE"] != before["CORTEX_OS_IMAGE"]
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"])
