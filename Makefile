@@ -106,7 +106,7 @@ lint: dev-env
 .PHONY: bench-deploy
 bench-deploy: dev-env ## `up` and no-op preview against plain Docker and the bare CLI, as ratios
 	@.venv/bin/python -m tools up
-	@.venv/bin/python tests/bench/deploy.py
+	@.venv/bin/python -m tests.bench.deploy
 
 ##@ Help
 
