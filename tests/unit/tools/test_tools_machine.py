@@ -160,6 +160,8 @@ def test_a_layout_is_the_same_for_the_same_input_and_consistent(tmp_path: Path) 
     assert digests[0] == digests[1] == read_digests(tmp_path / "one")["os"]
     for blob in (tmp_path / "one" / "blobs" / "sha256").iterdir():
         assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name
+    packed = (tmp_path / "one" / "blobs" / "sha256" / layer.digest.removeprefix("sha256:")).read_bytes()
+    assert packed[4:8] == bytes(4)  # gzip's time stamp: none, else tomorrow's image would be another
 
 
 def test_the_os_image_is_keyed_by_its_definition(where: Locations, host: Host, tmp_path: Path) -> None:
