@@ -1,7 +1,7 @@
 # The one door to the project: `make help` lists it. What a target does lives in `cortex` (ops/) and in tools/.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-STACK ?= dev
+STACK ?= $(or $(CORTEX_STACK),dev)
 N ?= 20000
 export CORTEX_STACK := $(STACK)
 

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | PATH | the checkout's `.venv/bin`, then the toolchain's folders, then the user's | added to |
 | VIRTUAL_ENV | the checkout's `.venv` | no |
+| PYTHONDONTWRITEBYTECODE | empty: the program is compiled once, not on every preview | no |
 | PULUMI_BACKEND_URL | `file://<state>/pulumi` | yes |
 | PULUMI_CONFIG_PASSPHRASE_FILE | `<state>/passphrase`, made on first use (0600) | yes, also if …_PASSPHRASE is set |
 | PULUMI_HOME | `<state>/pulumi-home`, which holds the plugins; not set with a backend of the user's | yes |
@@ -66,7 +67,7 @@ def _paths(given: Mapping[str, str], found: list[Found]) -> dict[str, str]:
     folders = [str(tool.folder) for tool in found if not tool.tool.plugin]
     mine = [str(venv / "bin"), *folders]
     theirs = [part for part in given.get("PATH", os.defpath).split(os.pathsep) if part not in mine]
-    return {"PATH": os.pathsep.join([*mine, *theirs]), "VIRTUAL_ENV": str(venv)}
+    return {"PATH": os.pathsep.join([*mine, *theirs]), "VIRTUAL_ENV": str(venv), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def _pulumi(given: Mapping[str, str], where: Locations, found: list[Found]) -> dict[str, str]:

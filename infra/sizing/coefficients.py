@@ -20,18 +20,40 @@ class Process:
         name: What it is, for the table.
         base_bytes: Resident before the first record.
         vector_overhead_bytes: Resident per record beyond its 4 bytes a dimension (graph links, ids, labels).
-        ingest_factor: Peak during writes per byte of raw vectors in the largest batch.
+        ingest_base_bytes: Kept after the first write, whatever its size.
+        ingest_factor: Kept after writes per byte of raw vectors in the largest batch.
+        embedding_bytes: Kept by the local model after texts of its whole window; 0 without a model.
     """
 
     name: str
     base_bytes: int
     vector_overhead_bytes: int
+    ingest_base_bytes: int
     ingest_factor: int
+    embedding_bytes: int
 
 
 # `chroma run`: RSS = 119 MB + N x (4 x dimensions + 496 B), residual under 1 MB on 12 loads. UUIDs as ids: +47 B.
-SERVER = Process("Chroma server", base_bytes=119 * MB, vector_overhead_bytes=543, ingest_factor=20)
-EMBEDDED = Process("API with Chroma embedded", base_bytes=300 * MB, vector_overhead_bytes=543, ingest_factor=20)
+SERVER = Process(
+    "Chroma server",
+    base_bytes=119 * MB,
+    vector_overhead_bytes=543,
+    ingest_base_bytes=0,
+    ingest_factor=20,
+    embedding_bytes=0,
+)
+# RSS = 183 MB + N x (1.005 x 4 x dimensions + 482 B), residual 1.5 MB on 8 loads, ids of 10 characters; with UUIDs +47 B.
+EMBEDDED = Process(
+    "API with Chroma embedded",
+    base_bytes=184 * MB,
+    vector_overhead_bytes=536,
+    ingest_base_bytes=10 * MB,
+    ingest_factor=24,
+    embedding_bytes=124 * MB,
+)
+# Bodies that are let in together, and what a byte of one costs: as text, as parsed values, as arrays.
+BODIES_IN_FLIGHT = 2
+BODY_FACTOR = 4
 
 # A loaded collection, however small: label locks of its index, and its four files.
 COLLECTION_BYTES = 2_750_000

@@ -25,13 +25,13 @@ _ROWS = (
             if c.SERVER.vector_overhead_bytes != c.EMBEDDED.vector_overhead_bytes
             else ""
         ),
-        "the same regression: 496 B with short ids; a UUID as id adds 47 B",
+        "the same two fits: 482 and 496 B with short ids; a UUID as id adds 47 B",
     ),
     (
         "writing",
-        f"{c.EMBEDDED.ingest_factor} x the raw vectors of the largest batch"
+        f"{c.EMBEDDED.ingest_base_bytes / c.MB:g} MB + {c.EMBEDDED.ingest_factor} x the raw vectors of the largest batch"
         + (f" (server: {c.SERVER.ingest_factor} x)" if c.SERVER.ingest_factor != c.EMBEDDED.ingest_factor else ""),
-        "resident after loading beyond the resident after a restart: 13 to 25 times on `chroma run`; never handed back",
+        "resident after loading beyond the resident after a restart, the same two fits; never handed back",
     ),
     (
         "collection in use",
@@ -40,8 +40,13 @@ _ROWS = (
     ),
     (
         "requests",
-        "4 x the largest body",
-        "bytes, text, parsed values and arrays of one request at the limit; an estimate",
+        f"{c.BODIES_IN_FLIGHT} x {c.BODY_FACTOR} x the largest body",
+        "bodies let in together; bytes, text, parsed values and arrays of each (`tests/deploy/test_sizing_holds.py`)",
+    ),
+    (
+        "embedding",
+        f"{c.EMBEDDED.embedding_bytes / c.MB:g} MB",
+        "`tests/bench/measure_api_memory.py`: resident after texts of the model's whole window; kept",
     ),
     (
         "record on disk, index",

@@ -106,8 +106,8 @@ def size(
     )
 
 
-INDEXES, COLLECTIONS, INGEST, REQUESTS = "indexes", "collections", "ingest", "requests"
-TRANSIENT = frozenset({INGEST, REQUESTS})
+INDEXES, COLLECTIONS, INGEST, EMBEDDING, REQUESTS = "indexes", "collections", "ingest", "embedding", "requests"
+TRANSIENT = frozenset({INGEST, EMBEDDING, REQUESTS})
 
 
 def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int) -> tuple[Term, ...]:
@@ -128,10 +128,15 @@ def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int
         ),
         Term(
             INGEST,
-            process.ingest_factor * corpus.batch_rows * raw,
-            f"{process.ingest_factor} x {corpus.batch_rows:,} rows x 4 x {corpus.dimensions:,} B",
+            process.ingest_base_bytes + process.ingest_factor * corpus.batch_rows * raw,
+            f"{process.ingest_base_bytes / c.MB:g} MB + {process.ingest_factor} x {corpus.batch_rows:,} rows x 4 x {corpus.dimensions:,} B",
         ),
-        Term(REQUESTS, 4 * request_body_bytes, f"4 x largest body of {request_body_bytes / c.MIB:g} MiB"),
+        Term(EMBEDDING, process.embedding_bytes, "texts of the local model's whole window"),
+        Term(
+            REQUESTS,
+            c.BODIES_IN_FLIGHT * c.BODY_FACTOR * request_body_bytes,
+            f"{c.BODIES_IN_FLIGHT} x {c.BODY_FACTOR} x largest body of {request_body_bytes / c.MIB:g} MiB",
+        ),
     )
 
 

@@ -74,5 +74,7 @@ def _search(api: Api, questions: tuple[str, ...], console: Console) -> None:
         console.print(f"[bold]{question}[/bold]  ({(time.monotonic() - started) * 1000:.0f} ms)")
         for match in matches:
             first = " ".join((match["text"] or "").split())[:PREVIEW_CHARACTERS]
-            console.print(f"  {match['distance']:.3f}  {match['id']:<28} {first}", markup=False)
+            console.print(
+                f"  {match['distance']:.3f}  {match['id']:<28} {first}", markup=False, no_wrap=True, overflow="ellipsis"
+            )
         console.print()
