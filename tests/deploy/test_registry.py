@@ -1,0 +1,95 @@
+"""With a registry, images are pushed, pulled and run by digest. The registry is the test's own, on loopback."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.deploy.conftest import SETTINGS
+from tests.deploy.deployment import Deployment, free_port, wait_for
+from tools.docker_engine import install
+
+pytestmark = pytest.mark.full
+
+USER, PASSWORD = "ci", "registry-password-of-a-test"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """Address of a registry that asks for a password."""
+    if shutil.which("docker-registry") is None:
+        install(["docker-registry"])
+    if shutil.which("htpasswd") is None:
+        install(["apache2-utils"])
+    accounts = tmp_path / "htpasswd"
+    subprocess.run(["htpasswd", "-Bbc", str(accounts), USER, PASSWORD], check=True, capture_output=True)
+    address = f"127.0.0.1:{free_port()}"
+    config = tmp_path / "registry.yml"
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "version": 0.1,
+                "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
+                "http": {"addr": address},
+                "auth": {"htpasswd": {"realm": "test", "path": str(accounts)}},
+            }
+        )
+    )
+    with (tmp_path / "registry.log").open("w") as log:
+        process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
+    try:
+        wait_for(lambda: answers(address), f"the registry at {address}", 30)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"http://{address}/v2/", trust_env=False).status_code == 401
+    except httpx.HTTPError:
+        return False
+
+
+def test_image_goes_through_the_registry_by_digest(
+    registry: str, base_environment: dict[str, str], tmp_path: Path
+) -> None:
+    stack = Deployment(f"test-{secrets.token_hex(4)}", tmp_path / "stack", base_environment)
+    account = {"username": USER, "password": PASSWORD}
+    stack.set(
+        {**SETTINGS, "access": {"port": free_port()}, "registry": {"address": registry, "prefix": "team", **account}}
+    )
+    try:
+        stack.up()
+        image = stack.docker(["image", "inspect", "--format", "{{json .RepoDigests}}", stack.inspect()["Image"]])
+        assert f"{registry}/team/cortex-api@sha256:" in image
+        tags = httpx.get(
+            f"http://{registry}/v2/team/cortex-api/tags/list", auth=(USER, PASSWORD), trust_env=False
+        ).json()
+        (tag,) = tags["tags"]
+        manifest = httpx.get(
+            f"http://{registry}/v2/team/cortex-api/manifests/{tag}",
+            auth=(USER, PASSWORD),
+            headers={
+                "Accept": "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+            },
+            trust_env=False,
+        )
+        assert f"@sha256:{hashlib.sha256(manifest.content).hexdigest()}" in image
+        assert stack.preview_is_empty()
+        state = stack.run("stack", "export").stdout
+        assert PASSWORD not in state
+        assert base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode() not in state
+    finally:
+        stack.purge()
+        stack.docker(["image", "prune", "--force", "--filter", "label=org.opencontainers.image.title=cortex-api"])
