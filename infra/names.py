@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 PROJECT = "cortex"
+STACK_LABEL = f"{PROJECT}.stack"
+KIND_LABEL = f"{PROJECT}.kind"
+# A service runs until it is stopped; a writer ends by itself.
+SERVICE, WRITER = "service", "writer"
 
 
 def on_host(stack: str, part: str = "") -> str:

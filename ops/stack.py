@@ -104,9 +104,10 @@ class Stack:
 
     def containers(self, *, running: bool) -> list[str]:
         """Names of the stack's long-lived containers that run, or that were stopped."""
-        prefix = names.on_host(self.name) + "-"
         wanted = ["running", "restarting"] if running else ["exited", "created"]
-        arguments = ["ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^{prefix}"]
+        arguments = ["ps", "--all", "--format", "{{.Names}}"]
+        for label in (f"{names.STACK_LABEL}={self.name}", f"{names.KIND_LABEL}={names.SERVICE}"):
+            arguments += ["--filter", f"label={label}"]
         for status in wanted:
             arguments += ["--filter", f"status={status}"]
         return self.docker(arguments).split()

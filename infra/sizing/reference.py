@@ -29,7 +29,7 @@ _ROWS = (
     ),
     (
         "writing",
-        f"{c.EMBEDDED.ingest_base_bytes / c.MB:g} MB + {c.EMBEDDED.ingest_factor} x the raw vectors of the largest batch"
+        f"{c.EMBEDDED.ingest_base_bytes / c.MB:g} MB + {c.EMBEDDED.ingest_factor} x the largest batch's raw vectors"
         + (f" (server: {c.SERVER.ingest_factor} x)" if c.SERVER.ingest_factor != c.EMBEDDED.ingest_factor else ""),
         "resident after loading beyond the resident after a restart, the same two fits; never handed back",
     ),
@@ -46,7 +46,7 @@ _ROWS = (
     (
         "embedding",
         f"{c.EMBEDDED.embedding_bytes / c.MB:g} MB",
-        "`tests/bench/measure_api_memory.py`: resident after texts of the model's whole window; kept",
+        "`tests/deploy/test_sizing_holds.py`: resident after texts of the model's window; kept, and used again",
     ),
     (
         "record on disk, index",

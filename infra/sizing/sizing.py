@@ -85,13 +85,13 @@ def size(
     peak_bytes = sum(term.amount_bytes for term in memory)
     disk = disk_terms(corpus)
     stored_bytes = sum(term.amount_bytes for term in disk)
-    ingest_bytes = sum(term.amount_bytes for term in memory if term.name in TRANSIENT)
+    work_bytes = sum(term.amount_bytes for term in memory if term.name == WORK)
     return Sizing(
         corpus=corpus,
         process=process,
         memory_terms=memory,
         memory_limit_bytes=_round_up(_divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB),
-        memory_reservation_bytes=_round_up(peak_bytes - ingest_bytes, c.MIB),
+        memory_reservation_bytes=_round_up(peak_bytes - work_bytes, c.MIB),
         headroom_percent=headroom_percent,
         disk_terms=disk,
         disk_percent=disk_percent,
@@ -106,8 +106,7 @@ def size(
     )
 
 
-INDEXES, COLLECTIONS, INGEST, EMBEDDING, REQUESTS = "indexes", "collections", "ingest", "embedding", "requests"
-TRANSIENT = frozenset({INGEST, EMBEDDING, REQUESTS})
+INDEXES, COLLECTIONS, WORK = "indexes", "collections", "work"
 
 
 def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int) -> tuple[Term, ...]:
@@ -126,18 +125,20 @@ def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int
             corpus.collections * c.COLLECTION_BYTES,
             f"{corpus.collections:,} x {c.COLLECTION_BYTES / c.MB:g} MB",
         ),
-        Term(
-            INGEST,
-            process.ingest_base_bytes + process.ingest_factor * corpus.batch_rows * raw,
-            f"{process.ingest_base_bytes / c.MB:g} MB + {process.ingest_factor} x {corpus.batch_rows:,} rows x 4 x {corpus.dimensions:,} B",
-        ),
-        Term(EMBEDDING, process.embedding_bytes, "texts of the local model's whole window"),
-        Term(
-            REQUESTS,
-            c.BODIES_IN_FLIGHT * c.BODY_FACTOR * request_body_bytes,
-            f"{c.BODIES_IN_FLIGHT} x {c.BODY_FACTOR} x largest body of {request_body_bytes / c.MIB:g} MiB",
-        ),
+        _work(corpus, process, request_body_bytes),
     )
+
+
+def _work(corpus: StoredCorpus, process: Process, request_body_bytes: int) -> Term:
+    """What requests need on top: one text batch is embedded, and one batch written, at a time."""
+    rows_bytes = corpus.batch_rows * 4 * corpus.dimensions
+    bodies_bytes = c.BODIES_IN_FLIGHT * c.BODY_FACTOR * request_body_bytes
+    writing_bytes = process.ingest_base_bytes + process.ingest_factor * rows_bytes + bodies_bytes
+    if process.embedding_bytes >= writing_bytes:
+        return Term(WORK, process.embedding_bytes, "embedding texts of the model's whole window; writing needs less")
+    rows = f"{process.ingest_factor} x {corpus.batch_rows:,} rows x 4 x {corpus.dimensions:,} B"
+    bodies = f"{c.BODIES_IN_FLIGHT} x {c.BODY_FACTOR} x body of {request_body_bytes / c.MIB:g} MiB"
+    return Term(WORK, writing_bytes, f"writing: {process.ingest_base_bytes / c.MB:g} MB + {rows} + {bodies}")
 
 
 def disk_terms(corpus: StoredCorpus) -> tuple[Term, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from infra import sizing
+from infra import embedding_models, sizing
 from infra.plan import (
     Container,
     HealthCheck,
@@ -19,7 +19,7 @@ from infra.plan import (
 )
 from infra.settings import Settings
 from infra.sizing import Sizing, at_horizon
-from infra.sizing.coefficients import EMBEDDED, GIB, MIB
+from infra.sizing.coefficients import EMBEDDED, GIB, MIB, OWN_VECTORS
 from infra.vocabulary import Role
 
 API_PORT = 8080
@@ -37,7 +37,7 @@ def sized(settings: Settings) -> Sizing:
     """What the stack's corpus needs in this topology."""
     return sizing.size(
         at_horizon(settings.corpus),
-        EMBEDDED,
+        EMBEDDED if embedding_models.KNOWN[settings.corpus.model].runs_locally else OWN_VECTORS,
         concurrent_requests=settings.api.max_concurrent_requests,
         request_body_bytes=settings.api.max_body_mib * MIB,
         headroom_percent=settings.limits.headroom_percent,

@@ -47,7 +47,7 @@ def test_nothing_is_in_it_that_running_does_not_need(deployment: Deployment) -> 
         assert host.run(f"command -v {command}").rc != 0, command
     for name in ("pip", "setuptools", "kubernetes", "tests", "test"):
         assert host.check_output(f"find /opt/cortex /usr/local/lib -type d -name {name}") == "", name
-    assert host.run("find /root/.cache /var/cache /var/lib/apt/lists -type f").stdout == ""
+    assert host.run("find /root/.cache /var/cache /var/lib/apt/lists -type f -size +0").stdout == ""
 
 
 def test_built_files_are_compiled(deployment: Deployment) -> None:

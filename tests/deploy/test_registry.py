@@ -20,6 +20,11 @@ from tools.docker_engine import install
 
 pytestmark = pytest.mark.full
 
+MANIFEST_KINDS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 USER, PASSWORD = "ci", "registry-password-of-a-test"
 
 
@@ -80,9 +85,7 @@ def test_image_goes_through_the_registry_by_digest(
         manifest = httpx.get(
             f"http://{registry}/v2/team/cortex-api/manifests/{tag}",
             auth=(USER, PASSWORD),
-            headers={
-                "Accept": "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json"
-            },
+            headers={"Accept": ", ".join(MANIFEST_KINDS)},
             trust_env=False,
         )
         assert f"@sha256:{hashlib.sha256(manifest.content).hexdigest()}" in image

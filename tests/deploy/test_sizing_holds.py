@@ -15,6 +15,8 @@ from infra.settings import load_settings
 from infra.topologies import single_node
 from tests.deploy.deployment import Deployment, free_port
 
+pytestmark = pytest.mark.full
+
 VECTORS, DIMENSIONS, BATCH = 100_000, 384, 1_000
 LARGEST_BODY_ROWS = 2_100  # fills a body of 16 MiB with vectors
 TOLERANCE = 0.10

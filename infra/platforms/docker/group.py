@@ -10,6 +10,7 @@ import pulumi_docker as docker
 
 from infra import names
 from infra.plan import Container, SecretVolume, Security, StoreGroup
+from infra.platforms.docker.labels import labels
 from infra.sizing.coefficients import MIB
 
 # Applied neither in place nor by replacement when they change (healthcheck above all): a new container makes them true.
@@ -70,6 +71,7 @@ def container_arguments(stack: str, container: Container) -> dict[str, Any]:
     resources, health = container.resources, container.health
     return {
         "name": names.on_host(stack, container.name),
+        "labels": labels(stack, names.SERVICE),
         "envs": [f"{key}={value}" for key, value in sorted(container.environment.items())],
         "memory": resources.memory_limit_bytes // MIB,
         # Equal to memory: no swap. Raising one without the other is refused by Docker.

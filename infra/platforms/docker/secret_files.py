@@ -14,6 +14,7 @@ import pulumi_docker as docker
 
 from infra import names
 from infra.plan import SecretVolume, Security, Token, TokenFile
+from infra.platforms.docker.labels import labels
 
 # The writer hands the files to the group of the containers that read them; root keeps the ownership.
 FILE_MODE = "0440"
@@ -48,6 +49,8 @@ class SecretFiles(pulumi.ComponentResource):
         paths = [f"{secrets.mount_path}/{file.name}" for file in secrets.files]
         writer = docker.Container(
             f"{secrets.name}-writer",
+            name=names.on_host(stack, f"{secrets.name}-writer"),
+            labels=labels(stack, names.WRITER),
             image=image_id,
             entrypoints=["/bin/sh", "-euc"],
             command=[f"chown 0:{security.gid} {' '.join(paths)} && chmod {FILE_MODE} {' '.join(paths)}"],
@@ -66,7 +69,7 @@ class SecretFiles(pulumi.ComponentResource):
                 docker.ContainerUploadArgs(file=path, content=_content(file, tokens))
                 for path, file in zip(paths, secrets.files, strict=True)
             ],
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.volume_name = pulumi.Output.all(volume.name, writer.id).apply(lambda parts: str(parts[0]))
         self.register_outputs({"volume_name": self.volume_name})
