@@ -123,3 +123,13 @@ def test_stop_ends_in_order(deployment: Deployment) -> None:
     deployment.start_stopped()
     deployment.wait_healthy()
     assert deployment.inspect()["State"]["StartedAt"] > started
+
+
+def test_status_tells_what_is_used_and_allowed(deployment: Deployment) -> None:
+    wanted = planned(deployment).store_group.server
+    with deployment.client() as client:
+        status = client.get("/v1/status").json()
+    assert status["memory"]["of"] == "container"
+    assert 0 < status["memory"]["used_bytes"] < status["memory"]["limit_bytes"] == wanted.resources.memory_limit_bytes
+    assert status["sizing"] == json.loads(wanted.environment["CORTEX_SIZING"])
+    assert status["versions"]["chroma"] == "1.5.9"

@@ -105,7 +105,6 @@ def delete_documents(name: str, asked: shapes.Delete, runtime: RuntimeOf, reques
 
 @router.post(
     "/query",
-    tags=["query"],
     response_model=shapes.QueryAnswer,
     responses=errors(404, 409, 413),
     dependencies=[needs(Role.READ)],

@@ -16,6 +16,7 @@ from cortex_api.access_rules import errors, needs, runtime_of
 from cortex_api.auth import Role
 from cortex_api.runtime import Runtime
 from cortex_api.settings import Settings
+from healthcheck import measure
 
 router = APIRouter(tags=["status"])
 
@@ -27,6 +28,7 @@ class StatusAnswer(BaseModel):
     uptime_s: float
     versions: dict[str, str]
     model: dict[str, Any]
+    memory: dict[str, int | str]
     store: dict[str, Any]
     limits: dict[str, int | float]
     load: dict[str, int]
@@ -39,6 +41,7 @@ def status(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
     """Versions, model, store, limits, load and the sizing this stack was made with."""
     settings = runtime.settings
     facts = runtime.storage.facts()
+    used = measure.memory()
     return answers.Json(
         {
             "stack": settings.stack,
@@ -50,6 +53,7 @@ def status(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
                 "python": platform.python_version(),
             },
             "model": _model(runtime),
+            "memory": {"used_bytes": used.used_bytes, "limit_bytes": used.limit_bytes, "of": used.scope},
             "store": {
                 "engine": facts.engine,
                 "path": facts.path,
