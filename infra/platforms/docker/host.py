@@ -116,19 +116,31 @@ def _daemon_open_files() -> int | None:
 
 
 def _port_holder(stack: str, address: str, port: int, *, local: bool) -> str | None:
-    own = names.on_host(stack)
-    holders = [
-        line.split("\t")[0]
-        for line in _docker(["ps", "--filter", f"publish={port}", "--format", "{{.Names}}\t{{.Ports}}"]).splitlines()
-        if f":{port}->" in line
-    ]
-    if any(holder == own or holder.startswith(f"{own}-") for holder in holders):
-        return None
-    if holders:
-        return f"container {holders[0]}"
-    if local and not _can_bind(address, port):
-        return "another program"
-    return None
+    columns = ("{{.Names}}", "{{.Ports}}", f'{{{{.Label "{names.STACK_LABEL}"}}}}')
+    for line in _docker(["ps", "--filter", f"publish={port}", "--format", "\t".join(columns)]).splitlines():
+        holder, published, owner = line.split("\t")
+        if owner == stack:
+            return None
+        if holds(published, address, port):
+            return f"container {holder}"
+    return "another program" if local and not _can_bind(address, port) else None
+
+
+def holds(published: str, address: str, port: int) -> bool:
+    """Whether a container's published ports leave no room for `address` and `port`.
+
+    Args:
+        published: As `docker ps` writes them: `127.0.0.1:8080->8080/tcp, :::9000->9000/tcp`.
+        address: Host address to publish on.
+        port: Host port to publish on.
+    """
+    every = {"0.0.0.0", "::", "[::]"}  # noqa: S104 - compared, not bound
+    for mapping in published.split(", "):
+        held, arrow, _ = mapping.partition("->")
+        host, _, held_port = held.rpartition(":")
+        if arrow and held_port == str(port) and (host == address or {host, address} & every):
+            return True
+    return False
 
 
 def _can_bind(address: str, port: int) -> bool:
