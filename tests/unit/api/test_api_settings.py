@@ -17,7 +17,7 @@ def test_environment_is_read(monkeypatch):
 
 def test_defaults_are_the_containers(monkeypatch):
     settings = load_settings()
-    assert (str(settings.store_path), settings.host, settings.port) == ("/data", "0.0.0.0", 8080)  # noqa: S104
+    assert (str(settings.store_path), settings.host, settings.port) == ("/data", "0.0.0.0", 8080)
     assert settings.embeds_locally
 
 

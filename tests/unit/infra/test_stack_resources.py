@@ -243,7 +243,7 @@ def test_facts_of_the_build_host_reach_the_build():
     ("address", "url"),
     [
         ("127.0.0.1", "http://127.0.0.1:8080"),
-        ("0.0.0.0", "http://127.0.0.1:8080"),  # noqa: S104 - a setting, nothing is bound
+        ("0.0.0.0", "http://127.0.0.1:8080"),
         ("::", "http://[::1]:8080"),
         ("10.1.2.3", "http://10.1.2.3:8080"),
     ],
