@@ -49,7 +49,6 @@ class SecretFiles(pulumi.ComponentResource):
         paths = [f"{secrets.mount_path}/{file.name}" for file in secrets.files]
         writer = docker.Container(
             f"{secrets.name}-writer",
-            name=names.on_host(stack, f"{secrets.name}-writer"),
             labels=labels(stack, names.WRITER),
             image=image_id,
             entrypoints=["/bin/sh", "-euc"],
@@ -69,7 +68,9 @@ class SecretFiles(pulumi.ComponentResource):
                 docker.ContainerUploadArgs(file=path, content=_content(file, tokens))
                 for path, file in zip(paths, secrets.files, strict=True)
             ],
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            # Deleting the old writer first would replace whoever depends on it, the server above all; so its name is
+            # left to Pulumi, and the labels tell whose it is.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         self.volume_name = pulumi.Output.all(volume.name, writer.id).apply(lambda parts: str(parts[0]))
         self.register_outputs({"volume_name": self.volume_name})

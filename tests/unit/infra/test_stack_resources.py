@@ -204,7 +204,7 @@ def test_the_writer_has_no_network_no_log_and_little_else(dev):
     assert writer.inputs["command"] == [
         "chown 0:10001 /run/cortex/secrets/tokens.json && chmod 0440 /run/cortex/secrets/tokens.json"
     ]
-    assert writer.request.deleteBeforeReplace  # its name is fixed; the file stays in the volume meanwhile
+    assert not writer.request.deleteBeforeReplace
 
 
 def test_two_stacks_share_no_name_on_the_host(dev):
@@ -215,7 +215,7 @@ def test_two_stacks_share_no_name_on_the_host(dev):
         }
 
     assert not names(dev) & names(rendered(stack="prod"))
-    assert len(names(dev)) == 5
+    assert len(names(dev)) == 4
 
 
 def test_facts_of_the_build_host_reach_the_build():
