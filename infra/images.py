@@ -145,6 +145,8 @@ class BuiltImage(pulumi.ComponentResource):
             build_args={**arguments, "REVISION": tag},
             builder=docker_build.BuilderConfigArgs(name=host.builder) if host.builder else None,
             network=docker_build.NetworkMode(host.network) if host.network else None,
+            # What is trusted while building does not change what is built.
+            ignore_secrets_in_diff_calculation=["ca"],
             secrets={"ca": host.ca_bundle.read_text(encoding="utf-8")} if host.ca_bundle else None,
             registries=[_login(registry)] if registry and registry.password else None,
             load=registry is None,

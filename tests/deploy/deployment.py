@@ -68,7 +68,7 @@ class Deployment(Stack):
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Pulumi on this stack and capture what it says."""
         self.__dict__.pop("outputs", None)
-        needs_config = arguments[0] in {"up", "preview", "destroy", "refresh"}
+        needs_config = arguments[0] in {"up", "preview", "destroy", "refresh", "config"}
         done = subprocess.run(
             [
                 "pulumi",

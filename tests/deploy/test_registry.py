@@ -70,10 +70,10 @@ def test_image_goes_through_the_registry_by_digest(
     registry: str, base_environment: dict[str, str], tmp_path: Path
 ) -> None:
     stack = Deployment(f"test-{secrets.token_hex(4)}", tmp_path / "stack", base_environment)
-    account = {"username": USER, "password": PASSWORD}
-    stack.set(
-        {**SETTINGS, "access": {"port": free_port()}, "registry": {"address": registry, "prefix": "team", **account}}
-    )
+    place = {"address": registry, "prefix": "team", "username": USER}
+    stack.set({**SETTINGS, "access": {"port": free_port()}, "registry": place})
+    stack.run("config", "set", "--secret", "--path", "cortex:registry.password", PASSWORD)
+    assert PASSWORD not in stack.config_file.read_text()
     try:
         stack.up()
         image = stack.docker(["image", "inspect", "--format", "{{json .RepoDigests}}", stack.inspect()["Image"]])

@@ -36,6 +36,8 @@ func provider() tfbridge.ProviderInfo {
 		P:       shimv2.NewProvider(withLimits(shim.NewProvider())),
 		Name:    "docker",
 		Version: version,
+		// The SDK says registryAuth; the bridge would make a plural of it.
+		Config: map[string]*tfbridge.SchemaInfo{"registry_auth": {Name: "registryAuth"}},
 		Resources: map[string]*tfbridge.ResourceInfo{
 			"docker_container":      containers(),
 			"docker_image":          resource("RemoteImage"),
