@@ -72,7 +72,7 @@ def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
 
 def _memory(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
     by_hand = settings.limits.memory_mib
-    limit_bytes = by_hand * MIB if by_hand else need.memory_limit_bytes
+    limit_bytes = settings.limits.memory_bytes or need.memory_limit_bytes
     if limit_bytes < need.memory_limit_bytes:
         short = need.memory_limit_bytes - limit_bytes
         yield Problem(
@@ -95,7 +95,7 @@ def _memory(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
 
 def _disk(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
     by_hand = settings.limits.disk_gib
-    disk_bytes = by_hand * GIB if by_hand else need.disk_bytes
+    disk_bytes = settings.limits.disk_bytes or need.disk_bytes
     if disk_bytes < need.disk_bytes:
         short = need.disk_bytes - disk_bytes
         yield Problem(

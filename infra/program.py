@@ -12,7 +12,6 @@ from infra.settings.origins import key_lines
 from infra.settings.problems import placed
 from infra.settings.rules import warnings
 from infra.sizing import report
-from infra.sizing.coefficients import GIB, MIB
 from infra.topologies import single_node
 
 
@@ -61,14 +60,9 @@ def on_docker(stack: str, settings: Settings) -> None:
         raise SettingsError(stack, placed(found, origins(stack)))
     for advice in warnings(settings):
         pulumi.log.warn(advice)
-    limits = settings.limits
     if pulumi.runtime.is_dry_run():
         pulumi.log.info(
-            report.table(
-                need,
-                memory_limit_bytes=limits.memory_mib * MIB if limits.memory_mib else None,
-                disk_bytes=limits.disk_gib * GIB if limits.disk_gib else None,
-            )
+            report.table(need, memory_limit_bytes=settings.limits.memory_bytes, disk_bytes=settings.limits.disk_bytes)
         )
     plan = single_node.plan(stack, settings, need, host.open_files_hard_limit)
     made = DockerStack(plan, images.specs(settings), images.BuildHost.from_environment(), settings.registry)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools.commands import log_tail, pid_alive, run, start_daemon, succeeds, wait_until
+from tools.commands import log_tail, pid_alive, start_daemon, succeeds, wait_until
 from tools.errors import ToolError
 from tools.locations import Locations, private_dir
 
@@ -143,11 +143,3 @@ insecure-entitlements = ["network.host"]
     all = true
     maxUsedSpace = {KEEP_BYTES}
 """
-
-
-def stop_own(where: Locations) -> None:
-    """Forgets the own builder and ends its daemon; what it cached stays."""
-    instance_file(where).unlink(missing_ok=True)
-    pid = pid_alive(where.run / "buildkitd.pid", "buildkitd")
-    if pid is not None:
-        run(["kill", str(pid)], what="stopping buildkitd")

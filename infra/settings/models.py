@@ -89,6 +89,16 @@ class Limits(Section):
         25, ge=20, le=100, description="Memory kept free above the predicted peak, percent"
     )
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """The memory limit set by hand, bytes."""
+        return self.memory_mib << 20 if self.memory_mib else None
+
+    @property
+    def disk_bytes(self) -> int | None:
+        """The volume size set by hand, bytes."""
+        return self.disk_gib << 30 if self.disk_gib else None
+
 
 class Access(Section):
     """Where the stack answers."""

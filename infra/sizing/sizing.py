@@ -31,7 +31,7 @@ class Sizing:
         memory_reservation_bytes: Memory that is in use once every index is loaded.
         headroom_percent: Share added to the peak.
         disk_terms: What the volume holds.
-    disk_percent: Fill at which the volume counts as full.
+        disk_percent: Fill at which the volume counts as full.
         disk_bytes: Size of the volume, with the fill threshold kept free.
         open_files: File descriptors needed.
         startup_s: Until the process answers, an index rebuild from the log included.

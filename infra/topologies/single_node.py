@@ -19,7 +19,7 @@ from infra.plan import (
 )
 from infra.settings import Settings
 from infra.sizing import Sizing, at_horizon
-from infra.sizing.coefficients import EMBEDDED, GIB, MIB, OWN_VECTORS
+from infra.sizing.coefficients import EMBEDDED, MIB, OWN_VECTORS
 from infra.vocabulary import Role
 
 API_PORT = 8080
@@ -29,6 +29,8 @@ TOKENS_FILE = "tokens.json"
 PROBE = "/opt/cortex/bin/healthcheck"
 # Three canaries may be missed before the check calls it old.
 CANARY_MAX_MISSED = 3
+# The API gives up on running requests a little before the platform would kill it.
+STOP_MARGIN_S = 5
 # More than the formula asks for costs nothing, and spares a replacement of the container when the corpus grows.
 OPEN_FILES_PREFERRED = 65_536
 
@@ -57,8 +59,8 @@ def plan(stack: str, settings: Settings, need: Sizing, open_files_hard_limit: in
     Returns:
         The plan.
     """
-    memory_limit_bytes = settings.limits.memory_mib * MIB if settings.limits.memory_mib else need.memory_limit_bytes
-    disk_bytes = settings.limits.disk_gib * GIB if settings.limits.disk_gib else need.disk_bytes
+    memory_limit_bytes = settings.limits.memory_bytes or need.memory_limit_bytes
+    disk_bytes = settings.limits.disk_bytes or need.disk_bytes
     open_files = max(need.open_files, OPEN_FILES_PREFERRED)
     if open_files_hard_limit is not None:
         open_files = min(open_files, open_files_hard_limit)
@@ -114,8 +116,7 @@ def _environment(stack: str, settings: Settings, need: Sizing, disk_bytes: int) 
         "CORTEX_MAX_K": str(settings.api.max_k),
         "CORTEX_MAX_CONCURRENT_REQUESTS": str(settings.api.max_concurrent_requests),
         "CORTEX_MAX_COLLECTIONS": str(corpus.collections),
-        # The API gives up a little before the platform would kill it.
-        "CORTEX_STOP_GRACE_S": str(need.stop_grace_s - 5),
+        "CORTEX_STOP_GRACE_S": str(need.stop_grace_s - STOP_MARGIN_S),
         "CORTEX_CANARY_INTERVAL_S": str(settings.health.canary_interval_s),
         "CORTEX_SIZING": json.dumps(shown, separators=(",", ":")),
         "HEALTH_URL": f"http://127.0.0.1:{API_PORT}/healthz",
