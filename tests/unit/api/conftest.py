@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cortex_api import schema
 from cortex_api.app import create_app
 from cortex_api.auth import Tokens
 from cortex_api.chroma_storage import ChromaStorage
@@ -71,7 +71,8 @@ def write_tokens(path: Path, tokens: dict[str, str] | None = None) -> Path:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared store without data, to be copied."""
     folder = tmp_path_factory.mktemp("template")
-    schema.create(folder)
+    # In a child, as the product does it: here, Chroma's connections close whenever its threads get to it.
+    subprocess.run([sys.executable, "-m", "cortex_api.schema", str(folder)], check=True, timeout=60)
     store.prepare(folder)
     return folder
 

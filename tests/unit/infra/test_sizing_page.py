@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from cortex_api import admission
 
 from infra import document
 from infra.settings import load_settings
@@ -75,3 +76,7 @@ def test_every_term_is_a_line_of_the_table():
     text = report.table(need)
     for term in (*need.memory_terms, *need.disk_terms):
         assert re.search(rf"^    {re.escape(term.name)} .* MB  {re.escape(term.arithmetic)}$", text, re.MULTILINE), term
+
+
+def test_sizing_counts_the_bodies_that_the_api_lets_in_together():
+    assert c.BODIES_IN_FLIGHT == admission.BODIES_IN_FLIGHT
