@@ -88,8 +88,8 @@ test: dev-env ## Lint, types, unit tests and the tests on real Docker
 	@$(PYTEST) -m "not full" --durations=20
 
 .PHONY: test-fast
-test-fast: dev-env lint ## Lint, types and pure code only: no Docker, under a minute
-	@$(PYTEST) -m "not full and not docker" --durations=20
+test-fast: dev-env lint ## Lint, types and pure code only: no Docker, no servers, under a minute
+	@$(PYTEST) -m "not full and not docker and not process" --durations=20
 
 .PHONY: test-full
 test-full: dev-env ## Everything, the long matrices included
