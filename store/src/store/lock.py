@@ -116,6 +116,37 @@ class WriterLock:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
+    def fileno(self) -> int:
+        """The locked descriptor. A child that gets it (`pass_fds`) keeps the lock as long as it lives.
+
+        Raises:
+            ValueError: the lock is not held.
+        """
+        if self._descriptor is None:
+            raise ValueError(f"the lock of {self.path} is not held")
+        return self._descriptor
+
+    @staticmethod
+    def inherited(path: Path, descriptor: int) -> None:
+        """Check that this process was given the store's lock by the parent that holds it.
+
+        Raises:
+            StoreLocked: the descriptor is not this store's lock file, or is not what holds the lock.
+        """
+        file = Path(path) / DIRECTORY / FILE_NAME
+        try:
+            same = os.path.samestat(os.fstat(descriptor), file.stat())
+            if same:
+                # The same open file may take it again; any other is refused while it is held.
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            same = False
+        if not same:
+            holder = None
+            with contextlib.suppress(OSError, TypeError, ValueError):
+                holder = Holder(**json.loads(file.read_text()))
+            raise StoreLocked(Path(path), holder)
+
     def _open(self) -> int:
         if not self.path.is_dir():
             raise StoreMissing(f"{self.path} is not a directory: create or mount the store's volume there.")

@@ -149,3 +149,53 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 )
 def test_container_id(mountinfo: str, short: str) -> None:
     assert _container_id(mountinfo) == short
+
+
+USE = (
+    "import sys, store\nstore.WriterLock.inherited(sys.argv[1], int(sys.argv[2]))\n"
+    "print('mine', flush=True); sys.stdin.read()"
+)
+
+
+def heir(path: Path, descriptor: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", USE, path, str(descriptor)],
+        pass_fds=[descriptor],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_a_child_that_was_given_the_lock_keeps_it_beyond_its_parents_death(tmp_path: Path) -> None:
+    lock = store.WriterLock(tmp_path)
+    with lock:
+        child = heir(tmp_path, lock.fileno())
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"mine\n"
+        os.close(lock.fileno())  # as the kernel does when the parent is killed
+        lock._descriptor = None
+    try:
+        with pytest.raises(store.StoreLocked), store.WriterLock(tmp_path):
+            pass
+    finally:
+        child.kill()
+        child.communicate()
+    with store.WriterLock(tmp_path):
+        pass
+
+
+def test_a_descriptor_that_is_not_the_lock_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with store.WriterLock(tmp_path), store.WriterLock(tmp_path / "other") as other:
+        child = heir(tmp_path, other.fileno())
+        _, problem = child.communicate(timeout=20)
+        assert child.returncode == 1
+        assert b"StoreLocked" in problem
+        with (tmp_path / ".cortex/lock").open("r+") as opened, pytest.raises(store.StoreLocked):
+            store.WriterLock.inherited(tmp_path, opened.fileno())  # the right file, but not the one that holds it
+
+
+def test_a_lock_that_is_not_held_has_no_descriptor(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not held"):
+        store.WriterLock(tmp_path).fileno()
