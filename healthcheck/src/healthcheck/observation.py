@@ -1,0 +1,150 @@
+"""What the guard saw at one moment: measured values, no judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryView:
+    """Memory in use, of the container's limit or of the host."""
+
+    used_bytes: int
+    """Without the page cache that the kernel gives back before it kills (`inactive_file`)."""
+    limit_bytes: int
+    scope: str
+    """`container` (a control group's limit) or `host`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskView:
+    """The store's file system as a user who is not root sees it: root's reserve counts as used up."""
+
+    used_bytes: int
+    usable_bytes: int
+    used_inodes: int
+    usable_inodes: int
+    """0 where the file system has no fixed number."""
+
+    @property
+    def free_bytes(self) -> int:
+        """What an ordinary user can still write."""
+        return max(0, self.usable_bytes - self.used_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """File descriptors of the server, and its soft limit."""
+
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryView:
+    """The last canary that ended: a row written to the store, read back, and found as its own nearest neighbour."""
+
+    ok: bool
+    age_s: float | None
+    """Since it ended, whether it worked or not; since the server's start before the first."""
+    error: str | None = None
+    write_ms: float | None = None
+    read_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warming:
+    """Indexes loaded so far after a start."""
+
+    done: int
+    of: int
+    collection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """The server process and its last answer."""
+
+    running: bool
+    pid: int | None = None
+    answered: bool | None = None
+    """Whether the last question got a usable answer; None before the first of this process."""
+    status: str = ""
+    """What it said: `starting`, `ok`, `stopping`, `failing`; empty without an answer."""
+    problem: str = ""
+    """Why there is no usable answer, in words."""
+    took_ms: float | None = None
+    asked_at_s: float | None = None
+    """`time.monotonic()` at which the last question was put."""
+    canary: CanaryView | None = None
+    warming: Warming | None = None
+    disk_full: bool = False
+    """Whether this process has met a full disk: it said so, or its file system was seen without any room. It stays
+    true until another process runs, because Chroma does not recover and its index cannot be trusted any more."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests may be sent to it."""
+        return self.running and self.answered is True and self.status == "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    """The store from outside, by a read-only connection; at most some minutes old."""
+
+    measured_at_s: float
+    """`time.monotonic()`."""
+    collections: int
+    vectors: int
+    vector_bytes: int
+    """Sum over the collections of live records times 4 bytes times dimensions."""
+    log_rows: int
+    superseded_rows: int | None
+    """Log rows that compaction would drop; counted at most once an hour, None before."""
+    lag_rows: int
+    """The largest number of log rows, of any one collection, that are not in its saved index yet."""
+    orphans: int
+    """Index folders that belong to no collection."""
+    orphan_bytes: int
+    log_kept: bool
+    wal_bytes: int
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubView:
+    """The last scrub that read the store to its end, and whether one runs now."""
+
+    running: bool = False
+    ended_wall_s: float | None = None
+    findings: int = 0
+    undecided: int = 0
+    """Findings where neither log nor index is provably right; the others can be mended by a restart."""
+    took_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything seen at one moment. What could not be measured is None, and `problems` says why."""
+
+    at_s: float
+    """`time.monotonic()`; all durations are taken from it."""
+    wall_s: float
+    """`time.time()`; only for the schedule and what outlives the process."""
+    server: ServerView
+    memory: MemoryView | None = None
+    memory_kills: int | None = None
+    """Processes of this control group that the kernel killed for memory, since the group was made."""
+    disk: DiskView | None = None
+    store_bytes: int | None = None
+    """Allocated blocks of all files of the store; at most some minutes old."""
+    open_files: OpenFiles | None = None
+    store: StoreView | None = None
+    scrub: ScrubView = ScrubView()
+    backup_age_s: float | None = None
+    problems: tuple[tuple[str, str], ...] = ()
+    """(`memory` | `disk` | `store_bytes` | `open_files` | `store`, why it could not be measured)."""
+
+    def problem(self, what: str) -> str:
+        """Why that could not be measured; empty when nothing is known to be wrong."""
+        return next((why for name, why in self.problems if name == what), "")
