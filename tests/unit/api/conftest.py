@@ -18,6 +18,7 @@ import pytest
 from cortex_api.app import create_app
 from cortex_api.auth import Tokens
 from cortex_api.chroma_storage import ChromaStorage
+from cortex_api.guard_state import GuardState
 from cortex_api.model import Embedded, ModelIdentity
 from cortex_api.runtime import Runtime
 from cortex_api.settings import Settings, load_settings
@@ -119,13 +120,20 @@ def make_api(copy_store: Callable[[], Path], tmp_path_factory: pytest.TempPathFa
     """Opens an API with settings of one's own; closed at the module's end."""
     opened: list[Api] = []
 
-    def make(path: Path | None = None, embedder: FakeEmbedder | None = None, **overrides: Any) -> Api:
+    def make(
+        path: Path | None = None,
+        embedder: FakeEmbedder | None = None,
+        guard_state: Path | None = None,
+        **overrides: Any,
+    ) -> Api:
         tokens_file = write_tokens(tmp_path_factory.mktemp("secrets") / "tokens.json")
         fields = {"model": "custom", "dimensions": DIMENSIONS, "canary_interval_s": 3600, **overrides}
         settings: Settings = load_settings(store_path=path or copy_store(), tokens_file=tokens_file, **fields)
         runtime = Runtime(
             settings,
-            lambda: ChromaStorage(settings.store_path, settings.max_collections),
+            lambda: ChromaStorage(
+                settings.store_path, settings.max_collections, GuardState(guard_state).check_writable
+            ),
             lambda: embedder,
         )
         runtime.open()

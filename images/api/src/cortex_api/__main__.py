@@ -28,6 +28,9 @@ def main() -> int:
         return EXIT_SETTINGS
     configure_logs(settings.log_level, settings.stack)
     try:
+        if settings.lock_fd is not None:
+            store.WriterLock.inherited(settings.store_path, settings.lock_fd)
+            return _serve(settings)
         with store.WriterLock(settings.store_path) as lock:
             if lock.predecessor is not None:
                 get_logger(__name__).warning("store.recovered", killed=str(lock.predecessor))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from cortex_api import chroma_library, collection_record
 from cortex_api.calls import Calls
 from cortex_api.chroma_errors import translated
+from cortex_api.logs import get_logger
 from cortex_api.model import Vectors
 from cortex_api.storage import (
     Collection,
@@ -23,6 +24,7 @@ from cortex_api.storage import (
     CollectionSpec,
     DiskFull,
     Include,
+    IndexFailed,
     Record,
     Rows,
     Selection,
@@ -31,6 +33,7 @@ from cortex_api.storage import (
     TooManyCollections,
 )
 
+_log = get_logger(__name__)
 # The canary lives in a database of its own, so it is in no list, no count and no limit.
 CANARY_DATABASE = "cortex_internal"
 CANARY_COLLECTION = "canary"
@@ -43,19 +46,23 @@ _DELETE_IDS_AT_ONCE = 5_000
 class ChromaStorage:
     """`Storage` over chromadb.PersistentClient. The caller holds the writer lock and has prepared the store."""
 
-    def __init__(self, path: Path, max_collections: int) -> None:
+    def __init__(self, path: Path, max_collections: int, check_writable: Callable[[], None] = lambda: None) -> None:
         """Open the store: about 0.1 s; indexes are loaded at their first use.
 
         Args:
             path: folder with chroma.sqlite3.
             max_collections: hard limit on create; the canary's is not counted.
+            check_writable: raises `NotWritable`; asked before each write of a caller, but not of the canary, and not
+                before a collection is deleted, which makes room.
         """
         library = chroma_library.chroma()
         self._path = path
         self._max_collections = max_collections
         self._version: str = library.__version__
         self._calls = Calls()
+        self._check_writable = check_writable
         self._full: DiskFull | None = None
+        self._index_failure: IndexFailed | None = None
         self._client = library.PersistentClient(path=str(path), settings=chroma_library.settings())
         self._max_batch_rows = int(self._client.get_max_batch_size())
         self._canary = self._open_canary(library)
@@ -67,6 +74,7 @@ class ChromaStorage:
 
     def create_collection(self, spec: CollectionSpec) -> Collection:
         """Make a collection."""
+        self._check_writable()
         with self._writing():
             if self._client.count_collections() >= self._max_collections:
                 raise TooManyCollections(str(self._max_collections))
@@ -105,6 +113,7 @@ class ChromaStorage:
 
     def upsert(self, name: str, rows: Rows) -> None:
         """Write one batch, all or nothing."""
+        self._check_writable()
         has_text = any(text is not None for text in rows.texts)
         has_metadata = any(rows.metadatas)
         with self._writing():
@@ -125,6 +134,7 @@ class ChromaStorage:
 
     def delete(self, name: str, selection: Selection) -> int:
         """Remove what is selected; Chroma would count ids that are not there, so what is there is read first."""
+        self._check_writable()
         with self._writing():
             handle = self._handle(name)
             ids: list[str] = handle.get(**_selected(selection), include=[])["ids"]
@@ -142,26 +152,57 @@ class ChromaStorage:
             return [_records(answer, row) for row in range(len(vectors))]
 
     def canary(self, value: float) -> tuple[float, float]:
-        """Write `value` as a vector and read it back.
+        """Write `value` as a vector, read it back and search for it.
 
         Raises:
-            StorageError: the store did not take it, or gave something else back; or the disk was full once, from which
-                Chroma does not recover while it runs, whatever a small write says.
+            StorageError: the store did not take it, or gave something else back; or the disk was full or an index
+                failed once, from which Chroma does not recover while it runs, whatever a small write says.
         """
         if self._full is not None:
             raise DiskFull(f"the disk was full; free space, then restart ({self._full})")
+        if self._index_failure is not None:
+            raise IndexFailed(f"an index failed; restart, so that it is checked ({self._index_failure})")
         written = np.array([[value, 1.0]], dtype=np.float32)
         with self._writing():
             started = time.perf_counter()
             self._canary.upsert(ids=[_CANARY_ID], embeddings=written)
             between = time.perf_counter()
             read = self._canary.get(ids=[_CANARY_ID], include=["embeddings"])["embeddings"]
+            nearest = self._canary.query(query_embeddings=written, n_results=1, include=[])["ids"]
             ended = time.perf_counter()
+        if nearest != [[_CANARY_ID]]:
+            raise StorageError(f"the canary's vector is not its own neighbour: a search found {nearest}")
         if not np.array_equal(np.asarray(read, dtype=np.float32), written):
             raise StorageError(
                 f"the canary's vector read back as {np.asarray(read).tolist()}, written {written.tolist()}"
             )
         return between - started, ended - between
+
+    @property
+    def disk_was_full(self) -> bool:
+        """Whether a call met a full disk since the store was opened."""
+        return self._full is not None
+
+    def warm_up(self, progress: Callable[[str, int, int], None]) -> None:
+        """Load every index by a search in it; what the log has beyond an index is applied at that moment.
+
+        An index that fails is noted, so that the canary fails from then on; the others are loaded all the same.
+        """
+        with self._reading():
+            handles = self._client.list_collections()
+        for done, handle in enumerate(handles):
+            progress(str(handle.name), done, len(handles))
+            dimensions = handle._model.dimension
+            if dimensions is None:  # never written: there is no index
+                continue
+            try:
+                with self._reading():
+                    handle.query(query_embeddings=np.ones((1, dimensions), np.float32), n_results=1, include=[])
+            except CollectionMissing:
+                continue
+            except IndexFailed:
+                _log.exception("warm-up.failed", collection=str(handle.name))
+        progress("", len(handles), len(handles))
 
     def facts(self) -> StoreFacts:
         """The store from outside. Files are only looked at: opening SQLite's would drop this process's locks."""
@@ -228,6 +269,8 @@ class ChromaStorage:
                 raise
             if isinstance(meant, DiskFull):
                 self._full = meant
+            elif isinstance(meant, IndexFailed):
+                self._index_failure = meant
             raise meant from error
 
 

@@ -25,11 +25,20 @@ class CanaryView(BaseModel):
     error: str | None
 
 
+class WarmingView(BaseModel):
+    """How far the loading of the indexes is, in collections. Names are not told: health needs no token."""
+
+    done: int
+    of: int
+
+
 class HealthAnswer(BaseModel):
     """Health of the process."""
 
     status: str = Field(examples=["ok"], description="ok, starting, stopping or failing; 503 unless ok")
     canary: CanaryView
+    warming: WarmingView | None = Field(description="while the indexes are loaded, before the first `ok`")
+    disk_full: bool = Field(description="the store met a full disk since it was opened")
 
 
 def judged(runtime: Runtime) -> tuple[int, dict[str, Any]]:
@@ -46,7 +55,14 @@ def judged(runtime: Runtime) -> tuple[int, dict[str, Any]]:
     status: str = runtime.phase.current
     if runtime.phase.current is Phase.OK and not canary["ok"]:
         status = "failing"
-    return (200 if status == Phase.OK else 503), {"status": status, "canary": canary}
+    warming = runtime.warming
+    body = {
+        "status": status,
+        "canary": canary,
+        "warming": {"done": warming.done, "of": warming.of} if warming else None,
+        "disk_full": runtime.disk_was_full,
+    }
+    return (200 if status == Phase.OK else 503), body
 
 
 @router.get("/healthz", response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})

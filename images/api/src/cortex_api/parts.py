@@ -15,7 +15,7 @@ def runtime_for(settings: Settings) -> Runtime:
     def open_storage() -> Storage:
         from cortex_api.store_opening import open_store  # noqa: PLC0415 -- slow: in the opening thread
 
-        return open_store(settings.store_path, settings.max_collections)
+        return open_store(settings)
 
     def load_embedder() -> Embedder | None:
         if not settings.embeds_locally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cortex_api.admission import Load
 from cortex_api.canary import Canary
@@ -17,6 +18,15 @@ from cortex_api.settings import Settings
 from cortex_api.storage import Storage
 
 _log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Warming:
+    """How far the loading of the indexes is; `collection` is being loaded."""
+
+    done: int
+    of: int
+    collection: str
 
 
 class Runtime:
@@ -41,6 +51,7 @@ class Runtime:
         self.started_at_s = time.monotonic()
         self.failure: BaseException | None = None
         self.canary: Canary | None = None
+        self.warming: Warming | None = None
         self.embedder: Embedder | None = None
         self._open_storage = open_storage
         self._load_embedder = load_embedder
@@ -57,6 +68,11 @@ class Runtime:
         if self._storage is None:
             raise Problem(503, "starting", "the API is opening its store", headers={"Retry-After": "2"})
         return self._storage
+
+    @property
+    def disk_was_full(self) -> bool:
+        """Whether the open store met a full disk."""
+        return self._storage is not None and self._storage.disk_was_full
 
     @property
     def running_model(self) -> ModelIdentity | None:
@@ -77,6 +93,7 @@ class Runtime:
         """
         self.embedder = self._load_embedder()
         storage = self._open_storage()
+        storage.warm_up(self._warmed)
         if self.phase.current is Phase.STOPPING:  # told to stop meanwhile
             storage.close(self.settings.stop_grace_s)
             return
@@ -86,6 +103,11 @@ class Runtime:
         self.canary.start()
         self.phase.opened()
         _log.info("ready", seconds=round(time.monotonic() - self.started_at_s, 2))
+
+    def _warmed(self, collection: str, done: int, of: int) -> None:
+        self.warming = Warming(done, of, collection) if done < of else None
+        if self.warming is not None:
+            _log.info("warming", collection=collection, done=done, of=of)
 
     def open_in_background(self, on_failure: Callable[[], None]) -> None:
         """`open` in a thread; a failure is kept in `failure` and told to `on_failure`."""

@@ -46,10 +46,21 @@ class Settings(BaseSettings):
 
     stop_grace_s: float = Field(30.0, ge=0, le=3_600, description="for running requests to end after SIGTERM")
     canary_interval_s: float = Field(60.0, gt=0, le=86_400)
+    lock_fd: int | None = Field(None, ge=3, description="set by the guard: the descriptor that holds the store's lock")
+    health_state_path: Path = Field(
+        Path("/tmp/cortex/health.json"),  # noqa: S108 -- the guard's default, in the container
+        validation_alias="HEALTH_STATE_PATH",
+        description="where the guard says whether the store may be written",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
     sizing: Annotated[dict[str, Any], NoDecode] = Field(
         default_factory=dict, description="shown in /v1/status as given"
     )
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a guard started this process: then it holds the store's lock and has prepared the store."""
+        return self.lock_fd is not None
 
     @property
     def embeds_locally(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,6 +36,15 @@ class ArgumentRefused(StorageError):  # noqa: N818
 
 class DiskFull(StorageError):  # noqa: N818
     """There is no space left for the store."""
+
+
+class NotWritable(StorageError):  # noqa: N818
+    """The guard has closed the store for writes, before its disk is full."""
+
+    def __init__(self, reason: str, retry_after_s: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class IndexFailed(StorageError):  # noqa: N818
@@ -157,7 +166,14 @@ class Storage(Protocol):
         """Per vector its `k` nearest records, nearest first."""
 
     def canary(self, value: float) -> tuple[float, float]:
-        """Write `value` and read it back; returns seconds of the write and of the read."""
+        """Write `value`, read it back and search for it; returns seconds of the write and of the reads."""
+
+    @property
+    def disk_was_full(self) -> bool:
+        """Whether the store met a full disk since it was opened; Chroma does not recover from that while it runs."""
+
+    def warm_up(self, progress: Callable[[str, int, int], None]) -> None:
+        """Load every index, so that no caller waits for it; `progress` hears name, done, and of how many."""
 
     def facts(self) -> StoreFacts:
         """The store from outside; cheap."""

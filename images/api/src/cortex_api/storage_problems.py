@@ -10,6 +10,7 @@ from cortex_api.storage import (
     CollectionMissing,
     DiskFull,
     IndexFailed,
+    NotWritable,
     StorageError,
     StoreBusy,
     StoreClosed,
@@ -40,6 +41,14 @@ def problem_of(error: StorageError, collection: str | None = None) -> Problem | 
                 "disk-full",
                 "the store's volume has no space left; this batch may be written or not: send it again. Free space "
                 "or enlarge the volume, then restart the stack: Chroma does not recover while it runs",
+            )
+        case NotWritable():
+            return Problem(
+                507,
+                "not-writable",
+                f"the store takes no writes for now: {error.reason}. Reads go on; deleting whole collections is "
+                "possible. Free space or enlarge the volume, then send it again",
+                headers={"Retry-After": str(error.retry_after_s)},
             )
         case IndexFailed():
             return Problem(

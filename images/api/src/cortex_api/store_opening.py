@@ -9,7 +9,9 @@ from pathlib import Path
 
 import store
 from cortex_api.chroma_storage import ChromaStorage
+from cortex_api.guard_state import GuardState
 from cortex_api.logs import get_logger
+from cortex_api.settings import Settings
 
 _log = get_logger(__name__)
 _SCHEMA_TIMEOUT_S = 120
@@ -30,18 +32,21 @@ def use_temporary_folder(path: Path) -> Path:
     return folder
 
 
-def open_store(path: Path, max_collections: int) -> ChromaStorage:
-    """Prepare the store before its first row and open it.
+def open_store(settings: Settings) -> ChromaStorage:
+    """Open the store; without a guard, which has done it, prepare it before its first row.
 
     Raises:
         store.StoreError: it is not usable; the message says why.
     """
+    path = settings.store_path
+    if settings.guarded:
+        return ChromaStorage(path, settings.max_collections, GuardState(settings.health_state_path).check_writable)
     use_temporary_folder(path)
     if not (path / _DATABASE).exists():
         _create_schema(path)
     preparation = store.prepare(path)
     _log.info("store.prepared", path=str(path), changed=list(preparation.changed))
-    return ChromaStorage(path, max_collections)
+    return ChromaStorage(path, settings.max_collections)
 
 
 def _create_schema(path: Path) -> None:
