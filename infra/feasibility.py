@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from infra.settings import Problem, Settings
 from infra.settings.models import MOST_VECTORS
@@ -24,14 +24,14 @@ class Host:
         free_disk_bytes: Free space where Docker keeps its volumes.
         stored_bytes: What the stack's store volume holds already.
         open_files_hard_limit: Most descriptors a container can be given.
-        port_holder: Who has the stack's port, when it is not the stack itself.
+        port_holders: Who has a port of the stack, other than the stack itself, by the setting that names the port.
     """
 
     memory_bytes: int | None = None
     free_disk_bytes: int | None = None
     stored_bytes: int = 0
     open_files_hard_limit: int | None = None
-    port_holder: str | None = None
+    port_holders: Mapping[str, str] = field(default_factory=dict)
 
 
 def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
@@ -60,13 +60,13 @@ def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
             "raise the hard limit of the Docker daemon (LimitNOFILE), or set fewer collections",
             str(settings.corpus.collections),
         )
-    if host.port_holder:
+    for setting, holder in host.port_holders.items():
+        port = settings.published_ports[setting]
         yield Problem(
-            "access.port",
-            f"is taken by {host.port_holder}",
-            "stop that, or set another port: pulumi config set --path access.port "
-            f"{settings.access.port + 1 if settings.access.port < 65_535 else 8080}",
-            str(settings.access.port),
+            setting,
+            f"is taken by {holder}",
+            f"stop that, or set another port: pulumi config set --path {setting} {port + 1 if port < 65_535 else 8080}",
+            str(port),
         )
 
 

@@ -90,7 +90,7 @@ class Container:
         command: Command line; empty for the image's own.
         environment: Variables, never secret.
         secrets: Volumes with secret files.
-        port: Published port, if any.
+        ports: Published ports; the first is where the stack's clients go.
         health: Health check, if any.
         stop_grace_s: Time between the request to stop and the kill, seconds.
     """
@@ -102,7 +102,7 @@ class Container:
     stop_grace_s: int
     health: HealthCheck
     secrets: tuple[SecretVolume, ...] = ()
-    port: Port | None = None
+    ports: tuple[Port, ...] = ()
     security: Security = Security()
     log: LogRotation = LogRotation()
 

@@ -53,7 +53,7 @@ def on_docker(stack: str, settings: Settings) -> None:
 
     need = single_node.sized(settings)
     try:
-        host = look(stack, str(settings.access.address), settings.access.port)
+        host = look(stack, str(settings.access.address), settings.published_ports)
     except NoDaemonError as error:
         raise Refused(str(error)) from None
     if found := list(feasibility.problems(settings, need, host)):

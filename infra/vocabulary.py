@@ -25,6 +25,13 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
+class MemoryShort(StrEnum):
+    """What the guard does when the stored data is predicted to need more memory than the limit."""
+
+    REFUSE = "refuse"
+    DEGRADED = "degraded"
+
+
 class Role(StrEnum):
     """What the holder of a token may do."""
 

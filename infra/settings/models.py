@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from infra import embedding_models
-from infra.vocabulary import Platform, Precision, Topology
+from infra.vocabulary import MemoryShort, Platform, Precision, Topology
 
 
 def _no_boolean(value: Any) -> Any:
@@ -124,7 +124,7 @@ class Api(Section):
 
 
 class Health(Section):
-    """Thresholds of the in-image health check."""
+    """Thresholds of the guard in the container."""
 
     key: ClassVar[str] = "health"
 
@@ -134,12 +134,55 @@ class Health(Section):
     disk_percent: Number = Field(
         80, ge=10, le=99, description="Disk use that turns the check red, percent of filesystem or planned size"
     )
+    memory_recycle_percent: Number = Field(
+        93, ge=11, le=99, description="Memory use at which the server is restarted in order, percent of the limit"
+    )
+    disk_stop_percent: Number = Field(
+        95, ge=11, le=99, description="Fill of the filesystem from which nothing is written any more, percent"
+    )
+    on_memory_short: MemoryShort = Field(
+        MemoryShort.REFUSE, description="What to do when the stored data will not fit into the memory limit"
+    )
+    wedged_after_s: Number = Field(
+        90, ge=10, le=3_600, description="Seconds without a working canary after which the server is restarted"
+    )
+    port: Number | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Host port, on access.address, of the guard's endpoints and metrics; unpublished when absent",
+        examples=[9090],
+    )
     interval_s: Number = Field(10, ge=1, le=300, description="Seconds between two checks")
     timeout_s: Number = Field(5, ge=1, le=60, description="Seconds a check may take")
     retries: Number = Field(
         3, ge=1, le=20, description="Failed checks in a row before the container counts as unhealthy"
     )
     canary_interval_s: Number = Field(60, ge=10, le=3_600, description="Seconds between two canary writes")
+
+
+class Maintenance(Section):
+    """Planned restarts, what is done within them, and the reading of everything that is stored."""
+
+    key: ClassVar[str] = "maintenance"
+
+    window: str = Field(
+        "sun 03:00 120m",
+        pattern=r"^(never|(daily|mon|tue|wed|thu|fri|sat|sun) ([01][0-9]|2[0-3]):[0-5][0-9] [1-9][0-9]{0,3}m)$",
+        description="When the server is restarted, at a random moment: day, time (UTC), length; or never",
+        examples=["sun 03:00 120m"],
+    )
+    limit_minutes: Number = Field(30, ge=1, le=1_440, description="Longest time for compaction within a window")
+    compact_percent: Number = Field(
+        30, ge=1, le=100, description="Superseded share of the log from which it is compacted, percent"
+    )
+    renew_percent: Number = Field(
+        50, ge=1, le=100, description="Share of deleted entries in an index from which it is built anew, percent"
+    )
+    scrub_interval_hours: Number = Field(
+        24, ge=0, le=8_760, description="Hours between two readings of everything that is stored; 0 for never"
+    )
+    scrub_mb_per_s: Number = Field(20, ge=1, le=10_000, description="Megabytes a second that such a reading may take")
 
 
 class Image(Section):
@@ -191,7 +234,14 @@ class Settings(BaseModel):
     limits: Limits = Field(default_factory=Limits, description="Resources set by hand")
     access: Access = Field(default_factory=Access, description="Where the stack answers")
     api: Api = Field(default_factory=Api, description="Request limits of the API")
-    health: Health = Field(default_factory=Health, description="Thresholds of the health check")
+    health: Health = Field(default_factory=Health, description="Thresholds of the guard")
+    maintenance: Maintenance = Field(default_factory=Maintenance, description="Planned restarts, compaction, scrub")
     image: Image = Field(default_factory=Image, description="How the API image is built")
     tokens: Tokens = Field(default_factory=Tokens, description="The access tokens the program makes")
     registry: Registry | None = Field(None, description="Registry for images; not needed on a single Docker host")
+
+    @property
+    def published_ports(self) -> dict[str, int]:
+        """Host ports that are published on `access.address`, by the setting each comes from."""
+        ports = {"access.port": self.access.port, "health.port": self.health.port}
+        return {setting: port for setting, port in ports.items() if port is not None}

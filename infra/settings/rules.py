@@ -28,6 +28,14 @@ def check(sections: dict[str, Any]) -> Iterator[Problem]:
         yield from _batch_and_body(corpus, api)
     if health is not None:
         yield from _probe_timing(health)
+        yield from _rising(health)
+    if health is not None and access is not None and health.port == access.port:
+        yield Problem(
+            "health.port",
+            "is also cortex:access.port, and the guard's endpoints have no token",
+            "set another one, or leave it out",
+            str(health.port),
+        )
     if registry is not None:
         yield from _credentials(registry)
     if access is not None:
@@ -91,6 +99,19 @@ def _probe_timing(health: Health) -> Iterator[Problem]:
             f"set it to {health.interval_s} or less",
             str(health.timeout_s),
         )
+
+
+def _rising(health: Health) -> Iterator[Problem]:
+    """An alert must come before the guard acts."""
+    for key, alert in (("memory_recycle_percent", "memory_percent"), ("disk_stop_percent", "disk_percent")):
+        acts, tells = getattr(health, key), getattr(health, alert)
+        if acts <= tells:
+            yield Problem(
+                f"health.{key}",
+                f"is not above cortex:health.{alert} ({tells}), so the guard would act before anyone is told",
+                f"set it to {tells + 1} or more, or lower cortex:health.{alert}",
+                str(acts),
+            )
 
 
 def _credentials(registry: Registry) -> Iterator[Problem]:

@@ -57,6 +57,10 @@ OWN_VECTORS = replace(EMBEDDED, name="API with Chroma embedded, own vectors", em
 BODIES_IN_FLIGHT = 2
 BODY_FACTOR = 3
 
+# The guard in front of the server, and the process that reads everything that is stored once a day.
+GUARD_BYTES = 45 * MB
+SCRUB_BYTES = 60 * MB
+
 # A loaded collection, however small: label locks of its index, and its four files.
 COLLECTION_BYTES = 2_750_000
 COLLECTION_FILES = 4

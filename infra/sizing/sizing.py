@@ -54,6 +54,11 @@ class Sizing:
     rule_memory_bytes: int
 
     @property
+    def work_bytes(self) -> int:
+        """What requests need at most on top of what is stored, bytes."""
+        return next(term.amount_bytes for term in self.memory_terms if term.name == WORK)
+
+    @property
     def memory_peak_bytes(self) -> int:
         """Predicted peak of the process, bytes."""
         return sum(term.amount_bytes for term in self.memory_terms)
@@ -106,7 +111,7 @@ def size(
     )
 
 
-INDEXES, COLLECTIONS, WORK = "indexes", "collections", "work"
+INDEXES, COLLECTIONS, WORK, SCRUB = "indexes", "collections", "work", "scrub"
 
 
 def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int) -> tuple[Term, ...]:
@@ -115,6 +120,8 @@ def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int
     per_vector = raw + process.vector_overhead_bytes
     return (
         Term("process", process.base_bytes, process.name),
+        Term("guard", c.GUARD_BYTES, "in front of the server"),
+        Term(SCRUB, c.SCRUB_BYTES, "while everything that is stored is read"),
         Term(
             INDEXES,
             corpus.vectors * per_vector,

@@ -19,18 +19,22 @@ from infra.plan import (
 )
 from infra.settings import Settings
 from infra.sizing import Sizing, at_horizon
-from infra.sizing.coefficients import EMBEDDED, MIB, OWN_VECTORS
+from infra.sizing.coefficients import COLLECTION_BYTES, EMBEDDED, GUARD_BYTES, MB, MIB, OWN_VECTORS
 from infra.vocabulary import Role
 
 API_PORT = 8080
+GUARD_PORT = 8081
 STORE_PATH = "/data"
 SECRETS_PATH = "/run/cortex/secrets"
 TOKENS_FILE = "tokens.json"
 PROBE = "/opt/cortex/bin/healthcheck"
 # Three canaries may be missed before the check calls it old.
 CANARY_MAX_MISSED = 3
-# The API gives up on running requests a little before the platform would kill it.
-STOP_MARGIN_S = 5
+# The API gives up on running requests before the guard would kill it, and the guard ends before the platform would.
+API_STOP_MARGIN_S = 7
+GUARD_STOP_MARGIN_S = 2
+# Fewer collections than this are no burden, whatever the stack was planned for.
+MANY_COLLECTIONS = 100
 # More than the formula asks for costs nothing, and spares a replacement of the container when the corpus grows.
 OPEN_FILES_PREFERRED = 65_536
 
@@ -83,7 +87,7 @@ def plan(stack: str, settings: Settings, need: Sizing, open_files_hard_limit: in
             start_period_s=need.startup_s,
         ),
         secrets=(SecretVolume("api-secrets", SECRETS_PATH, (TokenFile(TOKENS_FILE, ("admin",)),)),),
-        port=Port(API_PORT, str(settings.access.address), settings.access.port),
+        ports=_ports(settings),
     )
     return Plan(
         stack=stack,
@@ -116,15 +120,54 @@ def _environment(stack: str, settings: Settings, need: Sizing, disk_bytes: int) 
         "CORTEX_MAX_K": str(settings.api.max_k),
         "CORTEX_MAX_CONCURRENT_REQUESTS": str(settings.api.max_concurrent_requests),
         "CORTEX_MAX_COLLECTIONS": str(corpus.collections),
-        "CORTEX_STOP_GRACE_S": str(need.stop_grace_s - STOP_MARGIN_S),
+        "CORTEX_STOP_GRACE_S": str(need.stop_grace_s - API_STOP_MARGIN_S),
         "CORTEX_CANARY_INTERVAL_S": str(settings.health.canary_interval_s),
         "CORTEX_SIZING": json.dumps(shown, separators=(",", ":")),
+        **_guard(settings, need, disk_bytes),
+    }
+
+
+def _guard(settings: Settings, need: Sizing, disk_bytes: int) -> dict[str, str]:
+    """What the guard in the container is told; docs/health.md lists it."""
+    health, maintenance = settings.health, settings.maintenance
+    memory_model = {
+        "base_bytes": need.process.base_bytes + GUARD_BYTES,
+        "vector_overhead_bytes": need.process.vector_overhead_bytes,
+        "collection_bytes": COLLECTION_BYTES,
+        "work_bytes": need.work_bytes,
+    }
+    return {
+        "HEALTH_SERVER": "api",
+        "HEALTH_SCHEMA_COMMAND": "python3 -m cortex_api.schema",
         "HEALTH_URL": f"http://127.0.0.1:{API_PORT}/healthz",
+        "HEALTH_LISTEN": f"0.0.0.0:{GUARD_PORT}",
         "HEALTH_STORE_PATH": STORE_PATH,
         "HEALTH_STORE_BYTES": str(disk_bytes),
-        "HEALTH_MEMORY_PERCENT": str(settings.health.memory_percent),
-        "HEALTH_DISK_PERCENT": str(settings.health.disk_percent),
+        "HEALTH_MEMORY_PERCENT": str(health.memory_percent),
+        "HEALTH_MEMORY_RECYCLE_PERCENT": str(health.memory_recycle_percent),
+        "HEALTH_MEMORY_MODEL": json.dumps(memory_model, separators=(",", ":")),
+        "HEALTH_ON_MEMORY_SHORT": health.on_memory_short,
+        "HEALTH_DISK_PERCENT": str(health.disk_percent),
+        "HEALTH_DISK_STOP_PERCENT": str(health.disk_stop_percent),
+        "HEALTH_OPEN_FILES": str(need.open_files),
+        "HEALTH_MAX_COLLECTIONS": str(max(MANY_COLLECTIONS, need.corpus.collections)),
         # The probe ends before the platform ends it, and can then say what it waited for.
-        "HEALTH_TIMEOUT_S": f"{max(settings.health.timeout_s - 1, settings.health.timeout_s / 2):g}",
-        "HEALTH_CANARY_MAX_AGE_S": str(CANARY_MAX_MISSED * settings.health.canary_interval_s),
+        "HEALTH_TIMEOUT_S": f"{max(health.timeout_s - 1, health.timeout_s / 2):g}",
+        "HEALTH_CANARY_INTERVAL_S": str(health.canary_interval_s),
+        "HEALTH_CANARY_MAX_AGE_S": str(CANARY_MAX_MISSED * health.canary_interval_s),
+        "HEALTH_WEDGED_AFTER_S": str(health.wedged_after_s),
+        "HEALTH_START_LIMIT_S": str(need.startup_s),
+        "HEALTH_STOP_GRACE_S": str(need.stop_grace_s - GUARD_STOP_MARGIN_S),
+        "HEALTH_MAINTENANCE": maintenance.window,
+        "HEALTH_MAINTENANCE_LIMIT_S": str(60 * maintenance.limit_minutes),
+        "HEALTH_COMPACT_SHARE": f"{maintenance.compact_percent / 100:g}",
+        "HEALTH_RENEW_SHARE": f"{maintenance.renew_percent / 100:g}",
+        "HEALTH_SCRUB_INTERVAL_S": str(3600 * maintenance.scrub_interval_hours),
+        "HEALTH_SCRUB_BYTES_PER_S": str(maintenance.scrub_mb_per_s * MB),
     }
+
+
+def _ports(settings: Settings) -> tuple[Port, ...]:
+    address = str(settings.access.address)
+    api = Port(API_PORT, address, settings.access.port)
+    return (api,) if settings.health.port is None else (api, Port(GUARD_PORT, address, settings.health.port))

@@ -110,10 +110,11 @@ def _hardening(security: Security) -> dict[str, Any]:
 
 
 def _ports(container: Container) -> Sequence[docker.ContainerPortArgs] | None:
-    port = container.port
-    if port is None:
-        return None
-    return [docker.ContainerPortArgs(internal=port.container_port, external=port.host_port, ip=port.host_address)]
+    made = [
+        docker.ContainerPortArgs(internal=port.container_port, external=port.host_port, ip=port.host_address)
+        for port in container.ports
+    ]
+    return made or None
 
 
 def _duration(seconds: int) -> str:

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ class NoDaemonError(Exception):
     """No Docker daemon answers."""
 
 
-def look(stack: str, address: str, port: int) -> Host:
+def look(stack: str, address: str, ports: Mapping[str, int]) -> Host:
     """Ask the Docker daemon, and this machine where it runs here.
 
     Args:
         stack: Name of the stack.
         address: Host address the stack publishes on.
-        port: Host port it publishes on.
+        ports: Host ports it publishes on, by the setting each comes from.
 
     Returns:
         What the host has; None for what cannot be known.
@@ -42,7 +42,11 @@ def look(stack: str, address: str, port: int) -> Host:
         free_disk_bytes=_free_bytes(Path(info.get("DockerRootDir", "/"))) if local else None,
         stored_bytes=_stored_bytes(Path(info.get("DockerRootDir", "/")), stack) if local else 0,
         open_files_hard_limit=_daemon_open_files() if local else None,
-        port_holder=_port_holder(stack, address, port, local=local),
+        port_holders={
+            setting: holder
+            for setting, port in ports.items()
+            if (holder := _port_holder(stack, address, port, local=local))
+        },
     )
 
 

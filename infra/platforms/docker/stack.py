@@ -82,8 +82,8 @@ class DockerStack(pulumi.ComponentResource):
             network=network.name,
             opts=on_host,
         )
-        port = group.server.port
-        self.url = f"http://{_reachable(port.host_address)}:{port.host_port}" if port else ""
+        port = group.server.ports[0]
+        self.url = f"http://{_reachable(port.host_address)}:{port.host_port}"
         self.tokens = {name: value for name, (_, value) in tokens.items()}
         self.container = rendered.server.name
         self.volume = store.volume_name

@@ -107,17 +107,24 @@ def test_too_few_open_files():
 
 
 def test_a_port_in_use():
-    assert said({}, Host(port_holder="container web")) == [
+    assert said({}, Host(port_holders={"access.port": "container web"})) == [
         "cortex:access.port = 8080\n    is taken by container web; stop that, or set another port: "
         "pulumi config set --path access.port 8081"
     ]
-    (last,) = said({"access": {"port": 65_535}}, Host(port_holder="another program"))
+    guards = said({"health": {"port": 9090}}, Host(port_holders={"health.port": "container web"}))
+    assert guards == [
+        "cortex:health.port = 9090\n    is taken by container web; stop that, or set another port: pulumi config set "
+        "--path health.port 9091"
+    ]
+    (last,) = said({"access": {"port": 65_535}}, Host(port_holders={"access.port": "another program"}))
     assert last.endswith("pulumi config set --path access.port 8080")
 
 
 def test_all_of_it_at_once_with_the_lines_it_was_set_on():
     settings = load_settings({"limits": {"memory_mib": 128, "disk_gib": 1}}, "dev")
-    host = Host(memory_bytes=64 * MIB, free_disk_bytes=0, open_files_hard_limit=1, port_holder="container web")
+    host = Host(
+        memory_bytes=64 * MIB, free_disk_bytes=0, open_files_hard_limit=1, port_holders={"access.port": "container web"}
+    )
     origins = {"limits": "Pulumi.dev.yaml:2", "limits.memory_mib": "Pulumi.dev.yaml:3"}
     found = placed(feasibility.problems(settings, single_node.sized(settings), host), origins)
     assert [(problem.path, problem.origin) for problem in found] == [

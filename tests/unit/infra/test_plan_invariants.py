@@ -11,7 +11,7 @@ import pytest
 from annotated_types import Ge, Gt, Le
 from cortex_api import settings as api_settings
 
-from healthcheck import thresholds
+from healthcheck import settings as guard_settings
 from infra import plan as plan_types
 from infra.plan import Container, Plan, Security, StoreGroup, StoreVolume
 from infra.settings import Settings, load_settings
@@ -25,6 +25,8 @@ TYPES = [
 ]
 # What the API decides for itself: not a matter of the stack's size.
 LEFT_TO_THE_API = {
+    "lock_fd",  # the guard's to say
+    "health_state_path",
     "model_path",
     "max_request_rows",
     "max_text_chars",
@@ -32,6 +34,7 @@ LEFT_TO_THE_API = {
     "max_queries",
     "log_level",
 }
+LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points", "crashes", "crash_window_s"}
 
 
 def laid_down(raw=None, *, host_files=1_048_576) -> Plan:
@@ -145,28 +148,20 @@ def test_the_api_understands_every_variable_and_misses_none(monkeypatch):
     assert str(read.tokens_file) == "/run/cortex/secrets/tokens.json"
 
 
-def test_the_probe_understands_every_variable_and_misses_none():
-    class Asked(dict):
-        names: typing.ClassVar[set[str]] = set()
-
-        def get(self, key, default=None):
-            self.names.add(key)
-            return super().get(key, default)
-
-        def __contains__(self, key):
-            self.names.add(key)
-            return super().__contains__(key)
-
-    environment = Asked(laid_down().store_group.server.environment)
-    read = thresholds.from_environment(environment)
-    assert {key for key in environment if key.startswith("HEALTH_")} == environment.names
+def test_the_guard_understands_every_variable_and_misses_none():
+    server = laid_down().store_group.server
+    given = {key.removeprefix("HEALTH_").lower() for key in server.environment if key.startswith("HEALTH_")}
+    assert given == {field.name for field in dataclasses.fields(guard_settings.GuardSettings)} - LEFT_TO_THE_GUARD
+    read = guard_settings.load_settings(server.environment)
     assert (read.memory_percent, read.disk_percent, read.timeout_s, read.canary_max_age_s) == (85, 80, 4, 180)
-    assert (read.host, read.port, read.target, read.store_path) == ("127.0.0.1", 8080, "/healthz", "/data")
+    assert (read.url, read.store_path) == ("http://127.0.0.1:8080/healthz", "/data")
+    assert read.memory_model.work_bytes > 0
+    assert float(server.environment["CORTEX_STOP_GRACE_S"]) + 3 < read.stop_grace_s < server.stop_grace_s
 
 
 def bounds():
     """Each setting at the least and at the most that its model takes."""
-    for group in ("corpus", "limits", "api", "health"):
+    for group in ("corpus", "limits", "api", "health", "maintenance"):
         for name, field in type(getattr(Settings(), group)).model_fields.items():
             for item in field.metadata:
                 if isinstance(item, Ge | Gt | Le):
@@ -186,7 +181,7 @@ def test_whatever_the_settings_allow_the_api_and_the_probe_take(monkeypatch, gro
     for key, text in server.environment.items():
         monkeypatch.setenv(key, text)
     api_settings.load_settings()
-    assert thresholds.from_environment(server.environment).timeout_s < server.health.timeout_s
+    assert guard_settings.load_settings(server.environment).timeout_s < server.health.timeout_s
 
 
 def test_the_environment_holds_no_secret_and_only_text():
@@ -225,9 +220,14 @@ def test_the_token_file_is_mounted_apart_from_the_store():
 
 
 def test_the_port_is_on_loopback_unless_set_otherwise():
-    assert laid_down().store_group.server.port.host_address == "127.0.0.1"
-    port = laid_down({"access": {"address": "10.0.0.1", "port": 9000}}).store_group.server.port
-    assert (port.host_address, port.host_port, port.container_port) == ("10.0.0.1", 9000, 8080)
+    (port,) = laid_down().store_group.server.ports
+    assert port.host_address == "127.0.0.1"
+    raw = {"access": {"address": "10.0.0.1", "port": 9000}, "health": {"port": 9090}}
+    ports = laid_down(raw).store_group.server.ports
+    assert [(port.host_address, port.host_port, port.container_port) for port in ports] == [
+        ("10.0.0.1", 9000, 8080),
+        ("10.0.0.1", 9090, 8081),
+    ]
 
 
 def test_a_token_generation_is_the_settings():

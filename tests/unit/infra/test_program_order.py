@@ -36,7 +36,7 @@ def test_wrong_settings_are_refused_before_the_first_resource(configured):
 
 
 def test_a_host_that_is_too_small_is_refused_before_the_first_resource(configured, monkeypatch):
-    configured(Host(memory_bytes=1, port_holder="container web"), access={"port": 9000})
+    configured(Host(memory_bytes=1, port_holders={"access.port": "container web"}), access={"port": 9000})
     monkeypatch.setattr(program, "origins", lambda _stack: {"access.port": "Pulumi.dev.yaml:7"})
     registered = []
     monkeypatch.setattr(pulumi.Resource, "__init__", lambda *_args, **_options: registered.append(1))
