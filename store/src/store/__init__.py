@@ -3,6 +3,7 @@
 Standard library only; Chroma itself is never imported.
 """
 
+from store.activity import Activity, ActivityLock, StoreBusy
 from store.errors import (
     LogPurged,
     LogSwitchedOff,
@@ -21,6 +22,8 @@ from store.log import LogAudit
 from store.preparation import Condition, Preparation, prepare
 
 __all__ = [
+    "Activity",
+    "ActivityLock",
     "Condition",
     "Holder",
     "LogAudit",
@@ -29,6 +32,7 @@ __all__ = [
     "NotAStore",
     "Preparation",
     "PreparationFailed",
+    "StoreBusy",
     "StoreDamaged",
     "StoreError",
     "StoreInUse",

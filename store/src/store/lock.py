@@ -173,7 +173,7 @@ class WriterLock:
         self._write(descriptor)
 
     def _write(self, descriptor: int) -> None:
-        text = json.dumps(asdict(_myself(self._program))) + "\n"
+        text = json.dumps(asdict(myself(self._program))) + "\n"
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, text.encode(), 0)
@@ -204,7 +204,8 @@ def _forget_in_child() -> None:
 os.register_at_fork(after_in_child=_forget_in_child)
 
 
-def _myself(program: str) -> Holder:
+def myself(program: str) -> Holder:
+    """This process, as the holder of a lock from now on."""
     return Holder(
         pid=os.getpid(),
         host=socket.gethostname(),
