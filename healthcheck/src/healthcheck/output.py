@@ -75,9 +75,18 @@ class Log:
 class Pump:
     """A thread that hands on what a child prints, until all its ends of the pipes are closed."""
 
-    def __init__(self, streams: dict[int, str], hand_on: Callable[[bytes, str], None]) -> None:
-        """Args: streams: descriptor → name. hand_on: gets each line without its end, and the stream's name."""
+    def __init__(
+        self, streams: dict[int, str], hand_on: Callable[[bytes, str], None], max_line_bytes: int = MAX_LINE_BYTES
+    ) -> None:
+        """Start.
+
+        Args:
+            streams: descriptor → name; they are closed at their end.
+            hand_on: gets each line without its end, and the stream's name.
+            max_line_bytes: longer lines are cut.
+        """
         self._streams = streams
+        self._max_line_bytes = max_line_bytes
         self._hand_on = hand_on
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._thread.start()
@@ -88,7 +97,7 @@ class Pump:
 
     def _run(self) -> None:
         poll = select.poll()
-        buffers = {descriptor: LineBuffer() for descriptor in self._streams}
+        buffers = {descriptor: LineBuffer(self._max_line_bytes) for descriptor in self._streams}
         for descriptor in self._streams:
             poll.register(descriptor, select.POLLIN)
         while buffers:
