@@ -11,11 +11,12 @@ import cortex_api.embedder
 import cortex_api.parts
 import cortex_api.server
 import cortex_api.store_opening
+import healthcheck.guard
 import healthcheck.probe
 from cortex_api import chroma_library
 
 chroma_library.chroma()
-probe = healthcheck.probe.main  # loads with what the image has
+probe, guard = healthcheck.probe.main, healthcheck.guard.main  # loaded with what the image has
 identity = cortex_api.embedder.OnnxEmbedder(Path("/opt/cortex/model"), threads=1).identity
 unwanted = [name for name in ("pip", "kubernetes", "grpc", "pytest") if importlib.util.find_spec(name)]
 if unwanted:
