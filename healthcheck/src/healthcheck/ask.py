@@ -3,9 +3,7 @@
 import _socket
 import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from healthcheck.decode import json_value
 
 MAX_REPLY_BYTES = 65536
 """An answer of the API has about 200 bytes."""
@@ -105,43 +103,9 @@ def _decoded(reply: bytes) -> tuple[int, dict[str, object]]:
     if not separator or not words[0].startswith(b"HTTP/1.") or len(words) < 2 or not words[1].isdigit():
         raise ValueError("not with HTTP")
     try:
-        decoded = _decoder()(body.decode().strip())
-    except (ValueError, RecursionError, StopIteration):
+        decoded = json_value(body.decode().strip())
+    except (ValueError, RecursionError):
         decoded = None
     if not isinstance(decoded, dict):
         raise ValueError(f"not with a JSON object (HTTP status {int(words[1])})")  # noqa: TRY004 (bad data, not a bad type)
     return int(words[1]), decoded
-
-
-def _decoder() -> "Callable[[str], object]":
-    """A JSON decoder without the `json` package, whose import costs as much as half the probe.
-
-    `_json.make_scanner` is the C core of `json.loads`; where an interpreter has none, the package does.
-    """
-    try:
-        from _json import make_scanner  # noqa: PLC0415
-    except ImportError:
-        from json import loads  # noqa: PLC0415
-
-        return loads
-
-    class Context:
-        """The options of `json.JSONDecoder` that the scanner looks up."""
-
-        strict = True
-        object_hook = None
-        object_pairs_hook = None
-        parse_float = float
-        parse_int = int
-        parse_constant = float
-        memo: dict[str, str] = {}  # noqa: RUF012
-
-    scan = make_scanner(Context())  # type: ignore[arg-type]  # typeshed declares the context as the scanner itself
-
-    def loads_with_scanner(text: str) -> object:
-        value, end = scan(text, 0)
-        if end != len(text):
-            raise ValueError("more than one JSON value")
-        return value
-
-    return loads_with_scanner

@@ -147,7 +147,7 @@ class Board:
             state_file.publish(self._path, text)
         except OSError as error:
             if not self._problem:
-                self._log.error("state.unwritable", path=self._path, reason=error.strerror or str(error))
+                self._log.failed("state.unwritable", path=self._path, reason=error.strerror or str(error))
             self._problem = str(error)
         else:
             self._problem = ""

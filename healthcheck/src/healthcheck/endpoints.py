@@ -66,7 +66,7 @@ def answer(target: str, state: Snapshot, turned_at_s: float, now_s: float, metri
     return Answer(404, f"not found; there are {known}\n")
 
 
-def _judged(good: bool, words: str, state: Snapshot, query: str) -> Answer:  # noqa: FBT001 (a value, not a switch)
+def _judged(good: bool, words: str, state: Snapshot, query: str) -> Answer:
     lines = [words]
     if query.partition("=")[0] == "verbose":
         lines += [f"phase: {state.phase}" + (f": {state.message}" if state.message else "")]

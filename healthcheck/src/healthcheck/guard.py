@@ -34,18 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(os.environ)
     except BadSettings as bad:
-        log.error("settings.rejected", problems=bad.problems)
+        log.failed("settings.rejected", problems=bad.problems)
         sys.stderr.write("".join(f"guard: {problem}\n" for problem in bad.problems))
         return EXIT_SETTINGS
     try:
         if not settings.has_store:
             return _guard(settings, tuple(given[1:]), log, None)
-        with store.WriterLock(settings.store_path, program="the guard") as lock:
+        with store.WriterLock(Path(settings.store_path), program="the guard") as lock:
             if lock.predecessor is not None:
                 log.warning("lock.stale", held_by=str(lock.predecessor), reason="it ended without giving the lock back")
             return _guard(settings, tuple(given[1:]), log, lock.fileno())
     except store.StoreError as problem:
-        log.error("refused", reason=str(problem), error=type(problem).__name__, exit_code=problem.exit_code)
+        log.failed("refused", reason=str(problem), error=type(problem).__name__, exit_code=problem.exit_code)
         return problem.exit_code
 
 
@@ -68,7 +68,7 @@ def _guard(settings: GuardSettings, command: tuple[str, ...], log: Log, lock_fd:
 
     loop = Loop(settings.tick_s, tick)
     context = Context(
-        settings, command, log, loop, board, Notebook(context_path(settings) if settings.has_store else None), lock_fd
+        settings, command, log, loop, board, Notebook(_context_path(settings) if settings.has_store else None), lock_fd
     )
     loop.listen()
     endpoints = Endpoints(
@@ -80,7 +80,6 @@ def _guard(settings: GuardSettings, command: tuple[str, ...], log: Log, lock_fd:
         start(context)
         board.enter(Phase.SERVING)
         loop.wait(lambda: context.server is None or context.server.ended() is not None)
-        return 1
     except StopRequested as stop:
         log.info("stopping", signal=str(stop))
         board.enter(Phase.STOPPING)
@@ -89,11 +88,12 @@ def _guard(settings: GuardSettings, command: tuple[str, ...], log: Log, lock_fd:
             log.info("stopped", server=str(ended))
         return 0
     except Refused as refused:
-        log.error("refused", reason=str(refused), exit_code=refused.exit_code)
+        log.failed("refused", reason=str(refused), exit_code=refused.exit_code)
         return refused.exit_code
+    return 1
 
 
-def context_path(settings: GuardSettings) -> Path:
+def _context_path(settings: GuardSettings) -> Path:
     return Path(settings.store_path)
 
 

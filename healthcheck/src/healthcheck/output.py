@@ -36,7 +36,7 @@ class Log:
         """Something that somebody should look at."""
         self._say("warning", message, fields)
 
-    def error(self, message: str, **fields: object) -> None:
+    def failed(self, message: str, **fields: object) -> None:
         """Something that does not work."""
         self._say("error", message, fields)
 

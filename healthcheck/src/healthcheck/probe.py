@@ -1,121 +1,124 @@
-"""The exec probe: is this container healthy, at this moment, by its own thresholds?
+"""The exec probe: what does the guard say, and is it of this moment?
 
-Reads the API's answer, the control group and the disk; writes nothing; never takes longer than HEALTH_TIMEOUT_S.
+Reads one small file and writes nothing: the guard has judged already.
 """
 
 import os
 import sys
 import time
 
-from healthcheck.ask import ask
-from healthcheck.judge import (
-    FAILING,
-    OK,
-    UNKNOWN,
-    Judgement,
-    judge_api,
-    judge_canary,
-    judge_disk,
-    judge_inodes,
-    judge_memory,
-    overall,
-    unknown,
-)
-from healthcheck.measure import allocated_bytes, filesystem, memory
-from healthcheck.thresholds import BadThresholds, Thresholds, from_environment
+from healthcheck.decode import json_value
+from healthcheck.line import as_line
+from healthcheck.state_file import DEFAULT_PATH, DEFAULT_TICK_S, VERSION, max_age_s, read
 
-EXIT_CODES = {OK: 0, FAILING: 1, UNKNOWN: 2}
-_HEADLINES = {OK: "healthy", FAILING: "unhealthy", UNKNOWN: "cannot tell"}
+HEALTHY, UNHEALTHY, CANNOT_TELL = 0, 1, 2
+_HEADLINES = {"ok": "healthy", "degraded": "degraded", "failing": "unhealthy", "unknown": "cannot tell"}
+_EXIT_CODES = {"ok": HEALTHY, "degraded": UNHEALTHY, "failing": UNHEALTHY, "unknown": CANNOT_TELL}
+_STALE = "stale"
 
 _HELP = """\
 usage: healthcheck [--json] [--help]
 
-Judges the container that it runs in: api, canary, memory, disk, inodes. One line for each.
+Tells what the guard of this container judged last: what is not ok comes first.
 
-exit codes: 0 healthy; 1 unhealthy; 2 something could not be judged, or a setting is wrong
+exit codes: 0 healthy; 1 degraded, unhealthy, or the guard has stopped judging; 2 cannot tell
 
-environment (default):
-  HEALTH_URL               what to ask (http://127.0.0.1:8080/healthz)
-  HEALTH_TIMEOUT_S         for the whole probe (5)
-  HEALTH_CANARY_MAX_AGE_S  oldest canary that counts (180)
-  HEALTH_MEMORY_PERCENT    of the container's limit, without inactive page cache (85)
-  HEALTH_DISK_PERCENT      of the file system or the planned size, the worse one; also of inodes (80)
-  HEALTH_STORE_PATH        where the store is (/data)
-  HEALTH_STORE_BYTES       planned size of the store (not judged)
+environment (default), as the guard has it:
+  HEALTH_STATE_PATH  where the guard publishes its state (/tmp/cortex/health.json)
+  HEALTH_TICK_S      how often it does (1)
 """
+
+
+class CannotTell(Exception):  # noqa: N818 (named after the state)
+    """There is no usable state. The message says why."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Probe once, print the judgements, return the exit code."""
-    start_s = time.monotonic()
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
     if "--help" in given or "-h" in given:
         _print(_HELP)
-        return 0
-    if wrong := [argument for argument in given if argument != "--json"]:
-        return _refuse([f"unknown argument {argument!r}; there are --json and --help" for argument in wrong], as_json)
+        return HEALTHY
     try:
-        thresholds = from_environment(os.environ)
-    except BadThresholds as bad:
-        return _refuse(bad.problems, as_json)
-    judgements = probe(thresholds, start_s + thresholds.timeout_s)
-    verdict = overall(judgements)
-    if as_json:
-        found = [judgement.as_dict() for judgement in judgements]
-        took_ms = round(1e3 * (time.monotonic() - start_s), 2)
-        _print(_as_json({"verdict": verdict, "judgements": found, "took_ms": took_ms}))
-    else:
-        worse = [judgement.name for judgement in judgements if judgement.verdict != OK]
-        headline = _HEADLINES[verdict] + (f": {', '.join(worse)}" if worse else "")
-        _print("\n".join([headline, *(judgement.as_line() for judgement in judgements)]) + "\n")
-    return EXIT_CODES[verdict]
+        _check(given)
+        state = published(os.environ.get("HEALTH_STATE_PATH", DEFAULT_PATH))
+        limit_s = max_age_s(_tick_s())
+    except CannotTell as problem:
+        _print(_as_json({"verdict": "unknown", "problem": str(problem)}) if as_json else f"cannot tell: {problem}\n")
+        return CANNOT_TELL
+    return _tell(state, limit_s, as_json=as_json)
 
 
-def probe(thresholds: Thresholds, deadline_s: float) -> list[Judgement]:
-    """Measure and judge everything. The local measures come first: they are quick, whatever the API does."""
-    local = [_memory(thresholds), *_disk(thresholds, deadline_s)]
-    answer = ask(thresholds.host, thresholds.port, thresholds.target, deadline_s)
-    return [
-        judge_api(answer, thresholds.timeout_s),
-        judge_canary(answer, thresholds.canary_max_age_s),
-        *local,
-    ]
+def published(path: str) -> "dict[str, object]":
+    """The guard's state.
 
-
-def _memory(thresholds: Thresholds) -> Judgement:
+    Raises:
+        CannotTell: there is none that can be understood.
+    """
     try:
-        return judge_memory(memory(), thresholds.memory_percent)
-    except (OSError, ValueError, ImportError) as error:
-        return unknown("memory", thresholds.memory_percent, "%", f"cannot be measured: {error}")
-
-
-def _disk(thresholds: Thresholds, deadline_s: float) -> list[Judgement]:
-    """Disk and inodes. The walk gets half of the time that is left, so that the API still gets its part."""
-    limit = thresholds.disk_percent
-    try:
-        disk = filesystem(thresholds.store_path)
+        state = json_value(read(path).strip())
+    except FileNotFoundError:
+        raise CannotTell(f"{path} does not exist: no guard has published its state yet") from None
     except OSError as error:
-        why = f"the store's path cannot be measured: {error}"
-        return [unknown("disk", limit, "%", why), unknown("inodes", limit, "%", why)]
-    try:
-        store_bytes = None
-        if thresholds.store_bytes is not None:
-            now_s = time.monotonic()
-            store_bytes = allocated_bytes(thresholds.store_path, now_s + (deadline_s - now_s) / 2)
-        judged = judge_disk(disk, store_bytes, thresholds.store_bytes, limit)
-    except OSError as error:
-        judged = unknown("disk", limit, "%", f"the store's size cannot be measured: {error}")
-    return [judged, judge_inodes(disk, limit)]
+        raise CannotTell(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        state = None
+    if not isinstance(state, dict) or state.get("version") != VERSION:
+        raise CannotTell(f"{path} is not what this version of the guard writes")
+    if not isinstance(state.get("at_s"), float) or not isinstance(state.get("judgements"), list):
+        raise CannotTell(f"{path} lacks its time or its judgements")
+    return state
 
 
-def _refuse(problems: list[str], as_json: bool) -> int:
-    """Say what is wrong with the probe's own settings."""
-    if as_json:
-        _print(_as_json({"verdict": UNKNOWN, "judgements": [], "problems": problems}))
+def _tell(state: "dict[str, object]", limit_s: float, *, as_json: bool) -> int:
+    """Print the state and return the exit code."""
+    age_s = time.monotonic() - state["at_s"]  # type: ignore[operator]  # a float: see `published`
+    verdict = str(state.get("verdict"))
+    lines = sorted((_line(judgement) for judgement in state["judgements"]), key=lambda line: not line[0])  # type: ignore[attr-defined]
+    worse = [name for rank, name, _ in lines if rank]
+    # Younger than now: written before the machine was started again.
+    if not -1 <= age_s <= limit_s:
+        verdict = _STALE
+        why = f"the guard's state is {age_s:.1f} s old (limit {limit_s:g} s): its loop stands still, or it has ended"
+        headline = f"unhealthy: {why}"
     else:
-        _print("\n".join(["the probe's settings are wrong:", *(f"  {problem}" for problem in problems)]) + "\n")
-    return EXIT_CODES[UNKNOWN]
+        headline = _HEADLINES.get(verdict, "cannot tell") + (f": {', '.join(worse)}" if worse else "")
+    if as_json:
+        _print(_as_json({**state, "verdict": verdict, "age_s": round(age_s, 3)}))
+    else:
+        _print("\n".join([headline, *(text for _, _, text in lines)]) + "\n")
+    return UNHEALTHY if verdict == _STALE else _EXIT_CODES.get(verdict, CANNOT_TELL)
+
+
+def _line(judgement: "dict[str, object]") -> "tuple[bool, str, str]":
+    """Whether it is not ok, name, text. What is not ok leads: Docker keeps the first 4 KiB."""
+    verdict, name = str(judgement.get("verdict")), str(judgement.get("name"))
+    text = as_line(
+        verdict,
+        name,
+        judgement.get("value"),  # type: ignore[arg-type]  # written by `Judgement.as_dict`
+        judgement.get("limit"),  # type: ignore[arg-type]
+        str(judgement.get("unit")),
+        str(judgement.get("message")),
+    )
+    return verdict != "ok", name, text
+
+
+def _check(arguments: list[str]) -> None:
+    if wrong := [argument for argument in arguments if argument != "--json"]:
+        raise CannotTell(f"unknown argument {wrong[0]!r}; there are --json and --help")
+
+
+def _tick_s() -> float:
+    text = os.environ.get("HEALTH_TICK_S", str(DEFAULT_TICK_S))
+    try:
+        tick_s = float(text)
+    except ValueError:
+        tick_s = -1.0
+    if not 0 < tick_s <= 60:
+        raise CannotTell(f"HEALTH_TICK_S={text!r} is not a number up to 60, for example 1")
+    return tick_s
 
 
 def _as_json(value: object) -> str:
