@@ -1,0 +1,325 @@
+"""Real servers as bare processes: stock `chroma run`, the API, and either of them under the guard."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from tests.recovery.clients import ChromaClient, Client, CortexClient
+from tests.recovery.rows import DIMENSIONS
+
+FILE_LIMIT_BYTES = 2 << 30
+"""Chroma was seen to write an index file of 80 GB after a kill in a save; nothing here needs more than this."""
+READY_LIMIT_S = 60.0
+_POLL_S = 0.02
+CHROMA = Path(sys.executable).parent / "chroma"
+
+
+class NotReady(Exception):  # noqa: N818 -- named after the state
+    """A server did not come up."""
+
+
+class Victim(StrEnum):
+    """Whom a kill hits."""
+
+    SERVER = "server"
+    GUARD = "guard"
+    ALL = "all"
+    """Every process at the same moment, as when a container is killed."""
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], what: str, limit_s: float = READY_LIMIT_S) -> float:
+    """Seconds until `condition`.
+
+    Raises:
+        NotReady: it did not come within `limit_s`.
+    """
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > limit_s:
+            raise NotReady(f"waited {limit_s:g} s for {what}")
+        time.sleep(_POLL_S)
+    return time.monotonic() - started
+
+
+class Server:
+    """A process over the store `folder/store`, with its output in `folder/log`."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        """Args: folder: to work in; made. environment: variables on top of the process's own and of the defaults."""
+        self.folder = folder
+        self.store = folder / "store"
+        self.store.mkdir(parents=True, exist_ok=True)
+        self.log = folder / "log"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.extra = dict(environment or {})
+        self.process: subprocess.Popen[bytes] | None = None
+        self.memory_group: Path | None = None
+
+    def command(self) -> list[str]:
+        """What to start."""
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        """Variables of the process; those of the caller's stack do not count."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CORTEX_", "HEALTH_"))}
+        return {**kept, "MALLOC_ARENA_MAX": "2", **self.extra}
+
+    def connect(self) -> Client:
+        """A new connection."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start it, in a session of its own, with files limited to `FILE_LIMIT_BYTES`."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (FILE_LIMIT_BYTES, FILE_LIMIT_BYTES))
+        if self.memory_group is not None:
+            (self.memory_group / "cgroup.procs").write_text(str(self.process.pid))
+
+    def ready(self) -> bool:
+        """Whether it may be asked."""
+        raise NotImplementedError
+
+    def wait_ready(self, limit_s: float = READY_LIMIT_S) -> float:
+        """Seconds until it may be asked.
+
+        Raises:
+            NotReady: it ended, or took longer.
+        """
+
+        def up() -> bool:
+            if self.exit_code() is not None:
+                raise NotReady(f"ended with {self.exit_code()}: {self.last_words()}")
+            return self.ready()
+
+        try:
+            return wait_until(up, f"{self.command()[-1]} to be ready", limit_s)
+        except NotReady as problem:
+            raise NotReady(f"{problem}; last words: {self.last_words()}") from None
+
+    def exit_code(self) -> int | None:
+        """None while it runs, or before it was started."""
+        return None if self.process is None else self.process.poll()
+
+    def last_words(self) -> str:
+        """The end of its output."""
+        return self.log.read_bytes()[-600:].decode(errors="replace") if self.log.exists() else ""
+
+    def victims(self, victim: Victim) -> list[int]:  # noqa: ARG002 -- one process is everything here
+        """Whom to kill."""
+        assert self.process is not None
+        return [self.process.pid]
+
+    def stop(self, limit_s: float = 60.0) -> int | None:
+        """SIGTERM, and SIGKILL for what does not end; the exit code."""
+        if self.process is None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+    def kill(self) -> None:
+        """SIGKILL to every process of the session, and wait until all are gone."""
+        if self.process is None:
+            return
+        for pid in self.session():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.await_end()
+
+    def await_end(self, limit_s: float = 30.0) -> None:
+        """Wait until no process of the session is left.
+
+        Raises:
+            NotReady: one stays.
+        """
+        if self.process is not None:
+            self.process.wait(limit_s)
+            wait_until(lambda: not self.session(), "every process of the session to end", limit_s)
+
+    def session(self) -> list[int]:
+        """Every living process of the session that was started."""
+        assert self.process is not None
+        pids = []
+        for process in psutil.process_iter(["pid", "status"]):
+            with contextlib.suppress(ProcessLookupError):
+                if os.getsid(process.pid) == self.process.pid and process.info["status"] != psutil.STATUS_ZOMBIE:
+                    pids.append(process.pid)
+        return pids
+
+    def remove(self) -> None:
+        """End it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self, url: str) -> bool:
+        try:
+            return httpx.get(url, timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+class Stock(Server):
+    """`chroma run` as it comes."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(CHROMA), "run", "--path", str(self.store), "--port", str(self.port)]
+
+    def connect(self) -> Client:
+        return ChromaClient(self.url)
+
+    def ready(self) -> bool:
+        return self._answers(f"{self.url}/api/v2/heartbeat")
+
+
+class Api(Server):
+    """The Cortex API without a guard, for own vectors."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, environment)
+        self.token = secrets.token_urlsafe(16)
+        self._tokens = folder / "tokens.json"
+        digest = hashlib.sha256(self.token.encode()).hexdigest()
+        self._tokens.write_text(json.dumps([{"name": "harness", "role": "admin", "sha256": digest}]))
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "cortex_api"]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **super().environment(),
+            "CORTEX_STORE_PATH": str(self.store),
+            "CORTEX_TOKENS_FILE": str(self._tokens),
+            "CORTEX_HOST": "127.0.0.1",
+            "CORTEX_PORT": str(self.port),
+            "CORTEX_MODEL": "custom",
+            "CORTEX_DIMENSIONS": str(DIMENSIONS),
+            "CORTEX_LOG_LEVEL": "warning",
+            **self.extra,
+        }
+
+    def connect(self) -> Client:
+        return CortexClient(self.url, self.token)
+
+    def ready(self) -> bool:
+        return self._answers(f"{self.url}/healthz")
+
+
+class Guarded(Api):
+    """The API under the guard, as in its container."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, environment)
+        self.guard_port = free_port()
+        self.guard_url = f"http://127.0.0.1:{self.guard_port}"
+        self._state_file = folder / "health.json"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "healthcheck.guard", "--", *self.server_command()]
+
+    def server_command(self) -> list[str]:
+        """What the guard starts."""
+        return super().command()
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **super().environment(),
+            "HEALTH_SERVER": "api",
+            "HEALTH_SCHEMA_COMMAND": f"{sys.executable} -m cortex_api.schema",
+            "HEALTH_URL": f"{self.url}/healthz",
+            "HEALTH_LISTEN": f"127.0.0.1:{self.guard_port}",
+            "HEALTH_STATE_PATH": str(self._state_file),
+            "HEALTH_STORE_PATH": str(self.store),
+            "HEALTH_MEMORY_PERCENT": "100",  # of the whole machine here; what else runs on it is no fault of this store
+            "HEALTH_DISK_PERCENT": "100",
+            "HEALTH_CRASHES": "100000",
+            "HEALTH_MAINTENANCE": "never",
+            "HEALTH_SCRUB_INTERVAL_S": "0",
+            **self.extra,
+        }
+
+    def ready(self) -> bool:
+        return self._answers(f"{self.guard_url}/readyz")
+
+    def state(self) -> dict[str, Any]:
+        """What the guard says of itself; empty before it said anything."""
+        try:
+            return dict(json.loads(self._state_file.read_text()))
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def server_pid(self) -> int | None:
+        """The server's process, as the guard tells it."""
+        return (self.state().get("server") or {}).get("pid")
+
+    def wait_server_other_than(self, pid: int, limit_s: float = READY_LIMIT_S) -> None:
+        """Wait until the guard has started another server than the one with `pid`."""
+        wait_until(
+            lambda: self.exit_code() is not None or self.server_pid() not in {None, pid},
+            "the guard to start a server",
+            limit_s,
+        )
+
+    def start(self) -> None:
+        self._state_file.unlink(missing_ok=True)  # a container starts with an empty one
+        super().start()
+
+    def victims(self, victim: Victim) -> list[int]:
+        assert self.process is not None
+        server = self.server_pid()
+        if victim is Victim.GUARD or server is None:
+            return [self.process.pid]
+        return [server] if victim is Victim.SERVER else [self.process.pid, server]
+
+
+class GuardedChroma(Guarded):
+    """`chroma run` under the guard."""
+
+    def server_command(self) -> list[str]:
+        return [sys.executable, str(CHROMA), "run", "--path", str(self.store), "--port", str(self.port)]
+
+    def environment(self) -> dict[str, str]:
+        mine = super().environment()
+        del mine["HEALTH_SCHEMA_COMMAND"]
+        return {**mine, "HEALTH_SERVER": "chroma", "HEALTH_URL": f"{self.url}/api/v2/heartbeat", **self.extra}
+
+    def connect(self) -> Client:
+        return ChromaClient(self.url)
