@@ -46,6 +46,10 @@ class LogSwitchedOff(StoreError):  # noqa: N818
     """The store was prepared once, and its log was switched off since."""
 
 
+class NotPrepared(StoreError):  # noqa: N818
+    """The store was never prepared: its log may lack vectors."""
+
+
 class PreparationFailed(StoreError):  # noqa: N818
     """A setting did not read back as it was written."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from store import access, log, schema
 from store.database import check_file, database_path, opened
-from store.errors import LogPurged, LogSwitchedOff, PreparationFailed
+from store.errors import LogPurged, LogSwitchedOff, NotPrepared, PreparationFailed
 from store.openers import check_unused
 
 MARK = 0x43545831
@@ -65,7 +65,7 @@ def prepare(path: Path, *, switch_on_again: bool = False, thorough: bool = False
     check_unused(path)
     with opened(path) as database:
         schema.check(database)
-        found = _condition(database)
+        found = condition(database)
         vacuumed = log.was_vacuumed(database)
         audit = None
         if thorough or vacuumed or not (found.marked and found.log_kept):
@@ -76,7 +76,7 @@ def prepare(path: Path, *, switch_on_again: bool = False, thorough: bool = False
     if changed:
         _sync(path)
     with opened(path) as database:
-        _verify(path, _condition(database))
+        _verify(path, condition(database))
     return Preparation(path=path, found=found, audit=audit, changed=tuple(changed))
 
 
@@ -90,7 +90,28 @@ def check_closed(path: Path) -> None:
     access.check(path)
 
 
-def _condition(database: sqlite3.Connection) -> Condition:
+def check_prepared(path: Path, database: sqlite3.Connection) -> None:
+    """Raise unless the store was prepared and its log is still kept, so that every index can be made from it.
+
+    Raises:
+        NotPrepared: it never was.
+        LogSwitchedOff: the log was switched off since.
+    """
+    found = condition(database)
+    if not found.marked:
+        raise NotPrepared(
+            f"{path} was never prepared, so its log may lack vectors that only the index files hold. Run `python -m "
+            "store prepare` on it, or `python -m store adopt` if Chroma has purged its log already."
+        )
+    if not found.log_kept:
+        raise LogSwitchedOff(
+            f"the log of {path} was switched off after the store was prepared, most likely by `chroma vacuum`. Run "
+            "`python -m store prepare` on it first: it says whether anything is missing."
+        )
+
+
+def condition(database: sqlite3.Connection) -> Condition:
+    """How log and journal of the store are set now."""
     (journal_mode,) = database.execute("PRAGMA journal_mode").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     return Condition(
