@@ -92,9 +92,13 @@ class Remembered:
     first_seen_wall_s: float | None = None
     """When this store was first watched."""
     scrub_started_wall_s: float | None = None
+    scrub_before_wall_s: float | None = None
+    """End of the last whole scrub when that one was started; still the same after it: it did not come to its end."""
     scrub_acted_wall_s: float | None = None
     """End of the scrub whose findings led to the last restart for damage."""
     window_start_wall_s: float | None = None
     """Start of the maintenance window for which a moment is drawn."""
     planned_wall_s: float | None = None
     """The moment drawn in it; None once it is used."""
+    planned_done_wall_s: float | None = None
+    """When the last planned restart was decided."""

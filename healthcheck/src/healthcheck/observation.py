@@ -81,6 +81,8 @@ class ServerView:
     disk_full: bool = False
     """Whether this process has met a full disk: it said so, or its file system was seen without any room. It stays
     true until another process runs, because Chroma does not recover and its index cannot be trusted any more."""
+    write_lock_pid: int | None = None
+    """The process that was seen holding SQLite's write lock while the canary failed; 0 in another container."""
 
     @property
     def ready(self) -> bool:
@@ -99,8 +101,8 @@ class StoreView:
     vector_bytes: int
     """Sum over the collections of live records times 4 bytes times dimensions."""
     log_rows: int
-    superseded_rows: int | None
-    """Log rows that compaction would drop; counted at most once an hour, None before."""
+    superseded_rows: int
+    """Log rows beyond one for each live record: what compaction would drop, at most (rows of metadata alone stay)."""
     lag_rows: int
     """The largest number of log rows, of any one collection, that are not in its saved index yet."""
     orphans: int
@@ -118,8 +120,12 @@ class ScrubView:
     running: bool = False
     ended_wall_s: float | None = None
     findings: int = 0
+    """All of them, of every kind."""
     undecided: int = 0
-    """Findings where neither log nor index is provably right; the others can be mended by a restart."""
+    """Findings where neither log nor index is provably right: an archive or a base decides."""
+    mendable: int = 0
+    """Broken indexes that a rebuild from the log mends, with the server stopped. Orphan folders and what interrupted
+    saves left behind are not counted: they wait for the next planned restart."""
     took_s: float | None = None
 
 
