@@ -12,7 +12,6 @@ _BLOCKED_WORDS = ("locked", "busy", "timed out", "timeout", "did not answer in t
 
 def judge_server(server: ServerView, timeout_s: float) -> Judgement:
     """Does the process run, and does it say that it serves? Value: its answer's time."""
-
     verdict = Verdict.OK if server.ready else Verdict.FAILING
     return Judgement("server", server.took_ms, 1e3 * timeout_s, "ms", verdict, _server_says(server))
 
