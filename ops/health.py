@@ -1,4 +1,4 @@
-"""What the in-image probe says of a running container."""
+"""What the guard in a running container says of it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from ops.stack import Stack, StackError
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """A container, as Docker and its own probe see it.
+    """A container, as Docker and its own guard see it.
 
     Attributes:
         name: Its name.
         status: Docker's word: running, exited, restarting.
         health: Docker's word: healthy, unhealthy, starting; empty without a health check.
         restarts: How often Docker started it again.
-        judgements: What the probe measured just now, in its own JSON; empty when it does not run.
+        said: The guard's state as the probe prints it: `phase`, `writable`, `judgements`, `actions` …; empty when the
+            container does not run.
     """
 
     name: str
     status: str
     health: str
     restarts: int
-    judgements: list[dict[str, Any]]
+    said: dict[str, Any]
 
 
 def look(stack: Stack, container: str) -> ContainerState:
@@ -43,11 +44,11 @@ def look(stack: Stack, container: str) -> ContainerState:
         status=state["Status"],
         health=state.get("Health", {}).get("Status", ""),
         restarts=inspected["RestartCount"],
-        judgements=_probe(stack, container) if state["Status"] == "running" else [],
+        said=_probe(stack, container) if state["Status"] == "running" else {},
     )
 
 
-def _probe(stack: Stack, container: str) -> list[dict[str, Any]]:
+def _probe(stack: Stack, container: str) -> dict[str, Any]:
     # An unhealthy container makes the probe exit with 1 and still tell everything.
     done = subprocess.run(
         ["docker", "exec", container, PROBE, "--json"],
@@ -58,8 +59,9 @@ def _probe(stack: Stack, container: str) -> list[dict[str, Any]]:
         check=False,
     )
     try:
-        return list(json.loads(done.stdout)["judgements"])
-    except (ValueError, KeyError):
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
         raise StackError(
             f"the probe of {container} said nothing usable: {done.stderr.strip() or done.stdout}"
         ) from None
+    return said

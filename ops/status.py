@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -9,7 +11,16 @@ from rich.table import Table
 from ops import health
 from ops.stack import Stack
 
-COLOURS = {"ok": "green", "healthy": "green", "failing": "red", "unhealthy": "red", "starting": "yellow"}
+COLOURS = {
+    "ok": "green",
+    "healthy": "green",
+    "degraded": "yellow",
+    "starting": "yellow",
+    "failing": "red",
+    "failed": "red",
+    "unhealthy": "red",
+}
+ACTIONS_SHOWN = 5
 
 
 def show(stack: Stack, console: Console) -> bool:
@@ -27,14 +38,32 @@ def show(stack: Stack, console: Console) -> bool:
         f"container {state.name}  {state.status}  {_coloured(state.health)}  "
         f"{state.restarts} restart{'s' if state.restarts != 1 else ''}"
     )
-    if state.judgements:
-        table = Table("judgement", "verdict", "what was found", box=None, pad_edge=False)
-        for judgement in state.judgements:
-            table.add_row(judgement["name"], _coloured(judgement["verdict"]), escape(judgement["message"]))
-        console.print(table)
+    if state.said:
+        _guard(state.said, console)
     else:
         console.print("next: `make up` starts it, `make logs` shows why it ended")
     return state.status == "running" and state.health == "healthy"
+
+
+def _guard(said: dict[str, Any], console: Console) -> None:
+    """What the guard says: what it is doing, whether writes are taken, its judgements, and what it did last."""
+    if problem := said.get("problem"):
+        console.print(f"guard  [red]{escape(str(problem))}[/red]")
+        return
+    writable = said["writable"]
+    console.print(
+        f"guard  {escape(' '.join(filter(None, (said['phase'], said.get('phase_message', '')))))}  "
+        + ("writable" if writable["ok"] else f"[red]not writable: {escape(writable['reason'])}[/red]")
+    )
+    table = Table("judgement", "verdict", "what was found", box=None, pad_edge=False)
+    for judgement in said["judgements"]:
+        table.add_row(judgement["name"], _coloured(judgement["verdict"]), escape(judgement["message"]))
+    console.print(table)
+    for action in said["actions"][-ACTIONS_SHOWN:]:
+        console.print(
+            f"{action['at']}  {action['action']}  {escape(str(action['reason']))}  "
+            f"{_coloured(action['outcome'])}  {action['took_s']:.1f} s"
+        )
 
 
 def _coloured(word: str) -> str:

@@ -13,7 +13,21 @@ OUTPUTS = json.dumps(
 )
 UP = ("stack output", OUTPUTS, 0)
 HEALTHY = [{"State": {"Status": "running", "Health": {"Status": "healthy"}}, "RestartCount": 0}]
-JUDGED = {"judgements": [{"name": "memory", "verdict": "ok", "message": "40 % of 788 MiB [limit]"}]}
+JUDGED = {
+    "phase": "serving",
+    "phase_message": "",
+    "writable": {"ok": True, "reason": ""},
+    "judgements": [{"name": "memory", "verdict": "ok", "message": "40 % of 788 MiB [limit]"}],
+    "actions": [
+        {
+            "at": "2026-01-02T03:04:05Z",
+            "action": "restart",
+            "reason": "planned [weekly]",
+            "outcome": "ok",
+            "took_s": 3.25,
+        }
+    ],
+}
 
 
 @pytest.mark.parametrize(("name", "printed"), [("url", "http://127.0.0.1:8080\n"), ("token", "t0ken\n")])
@@ -138,7 +152,20 @@ def test_status_is_zero_when_healthy_and_shows_the_judgements(command, programs)
     assert code == 0
     assert "stack dev  http://127.0.0.1:8080  volume cortex-dev-store" in out
     assert "container cortex-dev-api  running  healthy  0 restarts" in out
+    assert "guard  serving  writable" in out
     assert "40 % of 788 MiB [limit]" in out
+    assert "2026-01-02T03:04:05Z  restart  planned [weekly]  ok  3.2 s" in out
+
+
+def test_status_says_why_nothing_can_be_written_or_judged(command, programs):
+    programs.add("pulumi", UP)
+    closed = {**JUDGED, "writable": {"ok": False, "reason": "the disk is nearly full"}}
+    programs.add("docker", ("inspect", json.dumps(HEALTHY), 0), ("exec", json.dumps(closed), 0))
+    _, out, err = command("status")
+    assert "guard  serving  not writable: the disk is nearly full" in out, err
+    silent = {"verdict": "unknown", "problem": "the guard has published nothing"}
+    programs.add("docker", ("inspect", json.dumps(HEALTHY), 0), ("exec", json.dumps(silent), 0))
+    assert "guard  the guard has published nothing" in command("status")[1]
 
 
 def test_status_is_one_when_unhealthy_or_stopped(command, programs):
