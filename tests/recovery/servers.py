@@ -216,9 +216,8 @@ class Api(Server):
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         super().__init__(folder, environment)
         self.token = secrets.token_urlsafe(16)
-        self._tokens = folder / "tokens.json"
-        digest = hashlib.sha256(self.token.encode()).hexdigest()
-        self._tokens.write_text(json.dumps([{"name": "harness", "role": "admin", "sha256": digest}]))
+        self._credential = folder / "inner-credential"
+        self._credential.write_text(hashlib.sha256(self.token.encode()).hexdigest())
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "cortex_api"]
@@ -227,7 +226,7 @@ class Api(Server):
         return {
             **super().environment(),
             "CORTEX_STORE_PATH": str(self.store),
-            "CORTEX_TOKENS_FILE": str(self._tokens),
+            "CORTEX_INNER_CREDENTIAL_FILE": str(self._credential),
             "CORTEX_HOST": "127.0.0.1",
             "CORTEX_PORT": str(self.port),
             "CORTEX_MODEL": "custom",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cortex_api.app import create_app
-from cortex_api.auth import Tokens
+from cortex_api.auth import Gateway
 from cortex_api.calls import Calls
 from cortex_api.canary import Canary
 from cortex_api.runtime import Runtime
@@ -45,12 +45,10 @@ def test_health_says_failing_with_the_reason_and_recovers(make_api, monkeypatch)
     assert api.anonymous.get("/healthz").status_code == 200
 
 
-def test_health_before_the_store_is_open_and_after_a_stop(make_api):
+def test_health_before_the_store_is_open_and_after_a_stop(make_api, gateway_headers):
     opened = make_api()
     runtime = Runtime(opened.runtime.settings, lambda: None, lambda: None)
-    client = TestClient(
-        create_app(runtime, Tokens(opened.tokens_file)), headers={"Authorization": "Bearer admin-token"}
-    )
+    client = TestClient(create_app(runtime, Gateway(opened.credential_file)), headers=gateway_headers("admin"))
     assert client.get("/healthz").status_code == 503
     assert client.get("/healthz").json()["status"] == "starting"
     starting = client.get("/v1/status")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+STORES = ("embedded", "remote")
+
 
 def places(answer):
     return [error["where"] for error in answer.json()["errors"]]

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+STORES = ("embedded", "remote")
+
 
 def places(answer):
     return [error["where"] for error in answer.json()["errors"]]

@@ -6,6 +6,8 @@ import pytest
 from cortex_api.chroma_errors import translated
 from cortex_api.storage import ArgumentRefused, DiskFull, IndexFailed, StorageError, StoreBusy, StoreClosed
 
+STORES = ("embedded", "remote")
+
 PROBLEM = "application/problem+json"
 
 
@@ -121,6 +123,7 @@ def test_index_that_cannot_be_written_is_a_full_disk_if_little_is_free():
     assert isinstance(translated(error, free_bytes=1 << 40), IndexFailed)
 
 
+@pytest.mark.parametrize("store_kind", ["embedded"], indirect=True, scope="module")
 def test_full_disk_keeps_health_failing_until_a_restart(make_api, monkeypatch):
     """A small write may still fit, but Chroma does not recover while it runs."""
     api = make_api(max_batch_rows=5)

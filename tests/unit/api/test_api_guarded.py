@@ -111,7 +111,7 @@ def test_health_tells_how_far_the_loading_is_without_names(make_api):
 
 
 def test_a_process_with_the_guards_lock_serves_and_one_with_another_descriptor_is_refused(
-    copy_store, tokens_writer, tmp_path
+    copy_store, credential_writer, tmp_path
 ):
     folder = copy_store()
     with socket.socket() as free:
@@ -120,7 +120,7 @@ def test_a_process_with_the_guards_lock_serves_and_one_with_another_descriptor_i
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("CORTEX_")},
         "CORTEX_STORE_PATH": str(folder),
-        "CORTEX_TOKENS_FILE": str(tokens_writer(tmp_path / "tokens.json")),
+        "CORTEX_INNER_CREDENTIAL_FILE": str(credential_writer(tmp_path / "inner-credential")),
         "CORTEX_HOST": "127.0.0.1",
         "CORTEX_PORT": str(port),
         "CORTEX_MODEL": "custom",
@@ -137,7 +137,7 @@ def test_a_process_with_the_guards_lock_serves_and_one_with_another_descriptor_i
             text=True,
         )
 
-    with store.WriterLock(folder) as lock, (tmp_path / "tokens.json").open() as other:
+    with store.WriterLock(folder) as lock, (tmp_path / "inner-credential").open() as other:
         wrong = start(other.fileno())
         _, problem = wrong.communicate(timeout=30)
         assert wrong.returncode == 75, problem

@@ -18,7 +18,7 @@ from tools.locations import locations
 
 ROOT = Path(__file__).parents[3]
 API = ROOT / "images/api"
-LISTS = ("requirements.lock", "model/requirements.lock", "build/requirements.lock")
+LISTS = ("requirements.lock", "requirements-remote.lock", "model/requirements.lock", "build/requirements.lock")
 
 
 def locked(name):
@@ -54,16 +54,27 @@ def test_uv_of_the_image_is_the_projects():
     assert (API / "build/uv.txt").read_text() == (ROOT / "tools/wheels/uv.txt").read_text()
 
 
-def test_list_lacks_what_the_image_must_not_hold():
-    assert not {"kubernetes", "grpcio", "pip", "pytest", "onnx", "bcrypt", "huggingface-hub"} & set(
-        locked("requirements.lock")
-    )
+RUNTIME = {"embedded": "requirements.lock", "remote": "requirements-remote.lock"}
+UNWANTED = {"kubernetes", "grpcio", "pip", "pytest", "onnx", "bcrypt", "huggingface-hub"}
 
 
-def test_dependencies_of_the_api_are_in_the_list():
-    declared = tomllib.loads((API / "pyproject.toml").read_text())["project"]["dependencies"]
+@pytest.mark.parametrize("form", RUNTIME)
+def test_list_lacks_what_the_image_must_not_hold(form):
+    assert not UNWANTED & set(locked(RUNTIME[form]))
+
+
+@pytest.mark.parametrize("form", RUNTIME)
+def test_dependencies_of_the_api_are_in_the_list(form):
+    project = tomllib.loads((API / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"][form]]
     names = {re.split(r"[<>=]", each)[0] for each in declared} - {"cortex-store", "cortex-healthcheck"}
-    assert names <= set(locked("requirements.lock"))
+    assert names <= set(locked(RUNTIME[form]))
+
+
+def test_both_forms_differ_in_chroma_only():
+    embedded, remote = locked("requirements.lock"), locked("requirements-remote.lock")
+    assert embedded.pop("chromadb") == remote.pop("chromadb-client")
+    assert embedded == remote
 
 
 def test_prune_removes_what_is_listed_and_complains_when_it_is_not_there(tmp_path):

@@ -17,18 +17,19 @@ import pytest
 
 import store
 
-ADMIN = {"Authorization": "Bearer admin-token"}
+ADMIN = {"X-Cortex-Inner": "inner-secret", "X-Cortex-Role": "admin", "X-Cortex-Token-Name": "ci"}
+HEAD = "".join(f"{name}: {value}\r\n" for name, value in ADMIN.items())
 
 
 class Process:
-    def __init__(self, folder, tokens_file, **variables):
+    def __init__(self, folder, credential_file, **variables):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CORTEX_")},
             "CORTEX_STORE_PATH": str(folder),
-            "CORTEX_TOKENS_FILE": str(tokens_file),
+            "CORTEX_INNER_CREDENTIAL_FILE": str(credential_file),
             "CORTEX_HOST": "127.0.0.1",
             "CORTEX_PORT": str(self.port),
             "CORTEX_MODEL": "custom",
@@ -71,12 +72,13 @@ class Process:
 
 
 @pytest.fixture
-def start(tmp_path, tokens_writer):
+def start(tmp_path, credential_writer):
     started = []
 
     def run(folder, **variables):
-        tokens_file = variables.pop("tokens_file", None) or tokens_writer(tmp_path / f"tokens-{len(started)}.json")
-        started.append(Process(folder, tokens_file, **variables))
+        given = variables.pop("credential_file", None)
+        credential_file = given or credential_writer(tmp_path / f"credential-{len(started)}")
+        started.append(Process(folder, credential_file, **variables))
         return started[-1]
 
     yield run
@@ -146,8 +148,8 @@ def test_request_that_does_not_end_is_cut_after_the_grace(start, copy_store):
     process.until("ok")
     process.http.post("/v1/collections", json={"name": "kept"}).raise_for_status()
     with socket.create_connection(("127.0.0.1", process.port)) as hanging:
-        head = "POST /v1/collections/kept/documents/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin-token\r\n"
-        head += "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        head = "POST /v1/collections/kept/documents/stream HTTP/1.1\r\nHost: x\r\n"
+        head += HEAD + "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
         hanging.sendall(head.encode())
         while process.http.get("/v1/status").json()["load"]["requests"] < 2:
             time.sleep(0.01)
@@ -173,7 +175,7 @@ def test_progress_comes_while_the_body_is_sent(start, copy_store):
 
     with socket.create_connection(("127.0.0.1", process.port), timeout=20) as peer:
         head = "POST /v1/collections/live/documents/stream?on_error=skip HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        head += "Authorization: Bearer admin-token\r\nContent-Type: application/x-ndjson\r\n"
+        head += HEAD + "Content-Type: application/x-ndjson\r\n"
         peer.sendall((head + "Transfer-Encoding: chunked\r\n\r\n").encode())
         sender = threading.Thread(target=_send_chunks, args=(peer, body()))
         sender.start()
@@ -202,10 +204,10 @@ def test_wrong_settings_exit_78_with_all_of_them(start, tmp_path):
     assert "CORTEX_LOG_LEVEL=loud" in err
 
 
-def test_missing_tokens_exit_78(start, tmp_path):
-    code, _, err = start(tmp_path, tokens_file=tmp_path / "none.json").end()
+def test_missing_credential_exits_78(start, tmp_path):
+    code, _, err = start(tmp_path, credential_file=tmp_path / "none").end()
     assert code == 78
-    assert "CORTEX_TOKENS_FILE" in err
+    assert "CORTEX_INNER_CREDENTIAL_FILE" in err
 
 
 def test_unusable_store_exits_65(start, tmp_path):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+STORES = ("embedded", "remote")
+
 
 @pytest.fixture(scope="module")
 def path(api):
@@ -95,13 +97,13 @@ def test_filter_that_chroma_does_not_know_is_a_422(api, path, where):
     assert api.reader.post(f"{path}/query", json={"texts": ["a"], "where": where}).status_code == 422
 
 
-def test_another_model_is_refused_but_its_records_can_be_read_and_removed(make_api, copy_store, fake_embedder):
-    folder = copy_store()
-    before = make_api(folder, fake_embedder("a" * 64))
+def test_another_model_is_refused_but_its_records_can_be_read_and_removed(make_api, new_place, fake_embedder):
+    place = new_place()
+    before = make_api(place, fake_embedder("a" * 64))
     path = before.collection()
     before.writer.post(f"{path}/documents", json={"documents": [{"id": "a", "text": "t"}]})
     before.close()
-    after = make_api(folder, fake_embedder("b" * 64))
+    after = make_api(place, fake_embedder("b" * 64))
     for answer in (
         after.reader.post(f"{path}/query", json={"texts": ["t"]}),
         after.reader.post(f"{path}/query", json={"vectors": [[1] * 8]}),

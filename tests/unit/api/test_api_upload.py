@@ -6,6 +6,7 @@ import pytest
 from cortex_api.ndjson import Chunker, LineTooLong
 from cortex_api.storage import DiskFull
 
+STORES = ("embedded", "remote")
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 

@@ -33,6 +33,7 @@ LEFT_TO_THE_API = {
     "max_page_rows",
     "max_queries",
     "log_level",
+    *(name for name in api_settings.Settings.model_fields if name.startswith("chroma_")),  # of a remote store
 }
 LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points", "crashes", "crash_window_s"}
 
@@ -145,7 +146,7 @@ def test_the_api_understands_every_variable_and_misses_none(monkeypatch):
     assert (read.stack, read.model, read.dimensions) == ("dev", "custom", 9)
     assert read.sizing["disk_bytes"] == int(environment["HEALTH_STORE_BYTES"])
     assert read.stop_grace_s < laid_down().store_group.server.stop_grace_s
-    assert str(read.tokens_file) == "/run/cortex/secrets/tokens.json"
+    assert str(read.inner_credential_file) == "/run/cortex/secrets/inner-credential"
 
 
 def test_the_guard_understands_every_variable_and_misses_none():

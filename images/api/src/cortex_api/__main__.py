@@ -28,6 +28,8 @@ def main() -> int:
         return EXIT_SETTINGS
     configure_logs(settings.log_level, settings.stack)
     try:
+        if settings.is_remote:
+            return _serve(settings)
         if settings.lock_fd is not None:
             store.WriterLock.inherited(settings.store_path, settings.lock_fd)
             return _serve(settings)
@@ -42,19 +44,20 @@ def main() -> int:
 
 
 def _serve(settings: Settings) -> int:
-    # Imported with the lock held: a second process is refused before it loads anything.
+    # Imported with the lock of an embedded store held: a second process is refused before it loads anything.
     from cortex_api.app import create_app  # noqa: PLC0415
-    from cortex_api.auth import Tokens, TokensError  # noqa: PLC0415
+    from cortex_api.auth import Gateway  # noqa: PLC0415
     from cortex_api.parts import runtime_for  # noqa: PLC0415
     from cortex_api.server import Server  # noqa: PLC0415
+    from cortex_api.watched_file import FileUnusable  # noqa: PLC0415
 
     log = get_logger(__name__)
     try:
-        tokens = Tokens(settings.tokens_file)
-    except TokensError as problem:
-        return _refused("tokens.unusable", problem, EXIT_SETTINGS)
-    runtime = runtime_for(settings)
-    Server(create_app(runtime, tokens), runtime).run()
+        gateway = Gateway(settings.inner_credential_file)
+        runtime = runtime_for(settings)
+    except FileUnusable as problem:
+        return _refused("credential.unusable", problem, EXIT_SETTINGS)
+    Server(create_app(runtime, gateway), runtime).run()
     runtime.begin_stop()
     closed = runtime.close(_CLOSE_TIMEOUT_S)
     if isinstance(runtime.failure, store.StoreLocked):

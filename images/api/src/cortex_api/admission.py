@@ -1,4 +1,4 @@
-"""What a request must pass before it may cost anything: phase, token, free places, and bytes."""
+"""What a request must pass before it may cost anything: the gateway's word, phase, free places, and bytes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cortex_api import problems
-from cortex_api.auth import Tokens, bearer
+from cortex_api.auth import Gateway
 from cortex_api.phase import Phase, PhaseHolder
 from cortex_api.problems import Problem
 
-# The documentation page holds no data, and health must answer a probe that has no token.
+# The documentation page holds no data, and health must answer a probe that has no credential.
 OPEN_PATHS = frozenset({"/healthz", "/docs", "/openapi.json"})
 _OPEN_FOLDER = "/docs/"
 STREAM_SUFFIX = "/documents/stream"
@@ -41,9 +41,9 @@ class Load:
 class Admission:
     """ASGI layer: rejects before the body is read, and counts the body while it is read (also a chunked one)."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, phase: PhaseHolder, load: Load) -> None:
+    def __init__(self, app: ASGIApp, gateway: Gateway, phase: PhaseHolder, load: Load) -> None:
         self._app = app
-        self._tokens = tokens
+        self._gateway = gateway
         self._phase = phase
         self._load = load
 
@@ -74,7 +74,7 @@ class Admission:
 
         try:
             headers = Headers(scope=scope)
-            self._authenticate(scope, headers)
+            scope["state"]["principal"] = self._gateway.principal(headers)
             self._require_ready()
             self._enter()
             entered = True
@@ -99,25 +99,6 @@ class Admission:
             detail = f"{load.max_requests} requests are being served (CORTEX_MAX_CONCURRENT_REQUESTS)"
             raise Problem(429, "busy", f"{detail}; send again after a second", headers=_RETRY_AFTER)
         load.requests += 1
-
-    def _authenticate(self, scope: Scope, headers: Headers) -> None:
-        token = bearer(headers.get("Authorization"))
-        if token is None:
-            raise Problem(
-                401,
-                "token-needed",
-                "send the header `Authorization: Bearer <token>`",
-                headers={"WWW-Authenticate": 'Bearer realm="cortex"'},
-            )
-        principal = self._tokens.authenticate(token)
-        if principal is None:
-            raise Problem(
-                401,
-                "token-unknown",
-                "this token is not valid (or not any more)",
-                headers={"WWW-Authenticate": 'Bearer realm="cortex", error="invalid_token"'},
-            )
-        scope["state"]["principal"] = principal
 
     def _require_ready(self) -> None:
         phase = self._phase.current

@@ -19,7 +19,7 @@ from cortex_api import (
 )
 from cortex_api.access import Access, internal_error
 from cortex_api.admission import Admission
-from cortex_api.auth import Tokens
+from cortex_api.auth import Gateway
 from cortex_api.logs import get_logger
 from cortex_api.runtime import Runtime
 from cortex_api.storage import StorageError
@@ -30,7 +30,7 @@ _DESCRIPTION = """Documents in, search out. Every call but `/healthz` needs `Aut
 Errors are problem documents (RFC 9457) with a `request_id` that is also in the log."""
 
 
-def create_app(runtime: Runtime, tokens: Tokens) -> ASGIApp:
+def create_app(runtime: Runtime, gateway: Gateway) -> ASGIApp:
     """The application over `runtime`, which may still be opening."""
     app = FastAPI(
         title="Cortex API",
@@ -53,7 +53,7 @@ def create_app(runtime: Runtime, tokens: Tokens) -> ASGIApp:
     app.add_exception_handler(StorageError, _from_storage)
     app.add_exception_handler(Exception, _from_fault)
     docs_page.install_openapi(app)
-    return Access(Admission(app, tokens, runtime.phase, runtime.load))
+    return Access(Admission(app, gateway, runtime.phase, runtime.load))
 
 
 async def _from_storage(request: Request, error: Exception) -> Response:

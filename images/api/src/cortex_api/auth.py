@@ -1,127 +1,98 @@
-"""Who may do what: bearer tokens, known by their hashes only, with roles; rotated by replacing a file."""
+"""Who may do what is decided by the gateway; here, only what the gateway says is believed.
+
+The gateway proves itself by the inner credential, which this process knows by its hash. Tokens are unknown here.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
+from starlette.datastructures import Headers
 
-from cortex_api.logs import get_logger
+from cortex_api.problems import Problem
+from cortex_api.watched_file import WatchedFile
 
-_log = get_logger(__name__)
+CREDENTIAL_HEADER = "X-Cortex-Inner"
+ROLE_HEADER = "X-Cortex-Role"
+NAME_HEADER = "X-Cortex-Token-Name"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,99}")
 
 
 class Role(IntEnum):
-    """What a token may do; each role includes those before it."""
+    """What a caller may do; each role includes those before it."""
 
     READ = 1
     WRITE = 2
     ADMIN = 3
 
 
+_ROLES = {role.name.lower(): role for role in Role}
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sent a request: the token's name, never the token."""
+    """Who sent a request, as the gateway states it: the token's name, never the token."""
 
     name: str
     role: Role
 
 
-class TokensError(ValueError):
-    """The tokens file is missing or not what it should be."""
-
-
-class _Token(BaseModel):
-    name: str = Field(min_length=1)
-    role: str
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-    @field_validator("role")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in {role.name.lower() for role in Role}:
-            raise ValueError("must be read, write or admin")
-        return value
-
-
-_FILE = TypeAdapter(list[_Token])
-
-
-def read_tokens(path: Path) -> dict[bytes, Principal]:
-    """Principals by the token's SHA-256.
-
-    Raises:
-        TokensError: the file is missing, empty or malformed. Its content is not repeated.
-    """
-    try:
-        tokens = _FILE.validate_json(path.read_bytes())
-    except OSError as problem:
-        raise TokensError(f"CORTEX_TOKENS_FILE={path}: {problem.strerror}") from problem
-    except ValidationError as problem:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors(include_input=False))
-        raise TokensError(
-            f"CORTEX_TOKENS_FILE={path}: {wrong}; "
-            'expected [{"name": "admin", "role": "admin", "sha256": "<hex of the token\'s SHA-256>"}]'
-        ) from None
-    if not tokens:
-        raise TokensError(f"CORTEX_TOKENS_FILE={path}: holds no token, so nobody could use the API")
-    return {bytes.fromhex(token.sha256): Principal(token.name, Role[token.role.upper()]) for token in tokens}
-
-
-class Tokens:
-    """The current tokens. The file is looked at on every request and read again when it changed."""
+class Gateway:
+    """Knows the gateway by its credential, and a caller by what the gateway says of it."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file.
+        """Read the credential's hash.
+
+        Args:
+            path: file with a SHA-256 in hex on each line; while the credential is changed, the old and the new one.
 
         Raises:
-            TokensError: it cannot be used; a process without tokens would refuse everybody.
+            FileUnusable: it cannot be used; without it every request would have to be refused.
         """
-        self._path = path
-        self._lock = threading.Lock()
-        self._stamp = self._current_stamp()
-        self._principals = read_tokens(path)
+        self._digests = WatchedFile("CORTEX_INNER_CREDENTIAL_FILE", path, _parsed)
 
-    def authenticate(self, token: str) -> Principal | None:
-        """The token's principal, or None. Compares hashes in constant time, with every known token."""
-        self._refresh()
-        digest = hashlib.sha256(token.encode()).digest()
-        found = None
-        for known, principal in self._principals.items():
-            if hmac.compare_digest(known, digest):
-                found = principal
-        return found
+    def principal(self, headers: Headers) -> Principal:
+        """The caller of a request.
 
-    def _current_stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        Raises:
+            Problem: 401, it did not come from the gateway; 403, the gateway did not state who sent it.
+        """
+        credential = _only(headers, CREDENTIAL_HEADER)
+        if not credential or not self._is_known(credential):
+            raise Problem(
+                401,
+                "gateway-needed",
+                "this address takes requests from its gateway only; send yours to the gateway, with a token "
+                "(`Authorization: Bearer <token>`)",
+                headers={"WWW-Authenticate": 'Bearer realm="cortex"'},
+            )
+        role = _ROLES.get(_only(headers, ROLE_HEADER) or "")
+        name = _only(headers, NAME_HEADER) or ""
+        if role is None or not _NAME.fullmatch(name):
+            missing = ROLE_HEADER if role is None else NAME_HEADER
+            raise Problem(403, "role-unknown", f"the gateway did not state in {missing} who sent this request")
+        return Principal(name, role)
 
-    def _refresh(self) -> None:
-        stamp = self._current_stamp()
-        if stamp == self._stamp:
-            return
-        with self._lock:
-            if stamp == self._stamp:
-                return
-            # remembered even when the file is bad: said once, and the old tokens stay valid
-            self._stamp = stamp
-            try:
-                self._principals = read_tokens(self._path)
-            except TokensError as problem:
-                _log.error("tokens.rejected", reason=str(problem), kept=len(self._principals))
-            else:
-                _log.info("tokens.loaded", count=len(self._principals))
+    def _is_known(self, credential: str) -> bool:
+        """Compares in constant time, with every hash."""
+        digest = hashlib.sha256(credential.encode("latin-1")).digest()
+        return bool(sum(hmac.compare_digest(known, digest) for known in self._digests.value))
 
 
-def bearer(header: str | None) -> str | None:
-    """The token of an Authorization header, or None."""
-    scheme, _, token = (header or "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+def _only(headers: Headers, name: str) -> str | None:
+    """The header's value; None if it is missing or there twice, as when somebody adds one to the gateway's."""
+    values = headers.getlist(name)
+    return values[0] if len(values) == 1 else None
+
+
+def _parsed(text: str) -> tuple[bytes, ...]:
+    lines = text.split()
+    if not lines or not all(_DIGEST.fullmatch(line) for line in lines):
+        raise ValueError("must hold one or more lines, each the SHA-256 of a credential in 64 lower-case hex digits")
+    return tuple(bytes.fromhex(line) for line in lines)

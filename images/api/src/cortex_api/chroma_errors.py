@@ -7,6 +7,7 @@ import re
 
 from cortex_api.storage import (
     ArgumentRefused,
+    CollectionExists,
     CollectionMissing,
     DiskFull,
     IndexFailed,
@@ -22,10 +23,13 @@ LITTLE_SPACE_BYTES = 64 << 20
 # Chroma says who called it in the message's end ("… in upsert."), which means nothing to the caller.
 _CALLER = re.compile(r" in (upsert|query|get|delete|add|update)\.$")
 
+_EXISTS = re.compile(r"^Collection \[(.+)\] already exists")
 _ARGUMENT_ERRORS = {"InvalidArgumentError", "InvalidDimensionException", "DuplicateIDError"}
 
 
-def translated(error: Exception, free_bytes: int | None = None) -> StorageError | None:
+def translated(  # noqa: PLR0911 -- a table
+    error: Exception, free_bytes: int | None = None
+) -> StorageError | None:
     """The storage error that `error` means, or None when it is a fault of ours or of Chroma's.
 
     Chroma has one class, InternalError, for most of what SQLite says, so the text decides. That an index could not be
@@ -46,6 +50,8 @@ def translated(error: Exception, free_bytes: int | None = None) -> StorageError 
         return DiskFull(text) if free_bytes is not None and free_bytes < LITTLE_SPACE_BYTES else IndexFailed(text)
     if kind == "NotFoundError":
         return CollectionMissing(text)
+    if exists := _EXISTS.match(text):
+        return CollectionExists(exists[1])
     if kind in _ARGUMENT_ERRORS or isinstance(error, ValueError | TypeError):
         return ArgumentRefused(_plain(text))
     return None

@@ -56,7 +56,7 @@ def status(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
             "memory": {"used_bytes": used.used_bytes, "limit_bytes": used.limit_bytes, "of": used.scope},
             "store": {
                 "engine": facts.engine,
-                "path": facts.path,
+                "place": facts.place,
                 "bytes": facts.bytes,
                 "free_bytes": facts.free_bytes,
                 "collections": facts.collections,

@@ -15,7 +15,7 @@ from cortex_api.model import Embedder, ModelIdentity
 from cortex_api.phase import Phase, PhaseHolder
 from cortex_api.problems import Problem
 from cortex_api.settings import Settings
-from cortex_api.storage import Storage
+from cortex_api.storage import Storage, StoreClosed
 
 _log = get_logger(__name__)
 
@@ -52,6 +52,8 @@ class Runtime:
         self.failure: BaseException | None = None
         self.canary: Canary | None = None
         self.warming: Warming | None = None
+        self.waiting_for: str | None = None
+        """While the server of a remote store does not answer at the start: why."""
         self.embedder: Embedder | None = None
         self._open_storage = open_storage
         self._load_embedder = load_embedder
@@ -89,20 +91,31 @@ class Runtime:
 
         Raises:
             ModelError: the model's folder is not usable.
-            store.StoreError: the store is not usable.
+            store.StoreError: the embedded store is not usable.
+            StorageError: the remote store is not usable.
         """
         self.embedder = self._load_embedder()
-        storage = self._open_storage()
+        try:
+            storage = self._open_storage()
+        except StoreClosed:
+            if self.phase.current is Phase.STOPPING:
+                return
+            raise
         storage.warm_up(self._warmed)
         if self.phase.current is Phase.STOPPING:  # told to stop meanwhile
             storage.close(self.settings.stop_grace_s)
             return
         self._storage = storage
-        self.canary = Canary(storage.canary, self.settings.canary_interval_s)
+        self.canary = Canary(storage.canary, self._canary_interval_s)
         self.canary.sing()
         self.canary.start()
         self.phase.opened()
         _log.info("ready", seconds=round(time.monotonic() - self.started_at_s, 2))
+
+    @property
+    def _canary_interval_s(self) -> float:
+        # A remote store is only read, and an answer is all that is wanted: that may be often.
+        return self.settings.chroma_check_interval_s if self.settings.is_remote else self.settings.canary_interval_s
 
     def _warmed(self, collection: str, done: int, of: int) -> None:
         self.warming = Warming(done, of, collection) if done < of else None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,10 +16,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 LOCAL_MODEL = "all-MiniLM-L6-v2"
 LOCAL_DIMENSIONS = 384
 _MIB = 1 << 20
+_SERVER_LIBRARY = "chromadb_rust_bindings"
 
 
 class SettingsError(ValueError):
     """One or more variables are wrong; the message has a line for each."""
+
+
+class StorageKind(StrEnum):
+    """Where the store is."""
+
+    EMBEDDED = "embedded"
+    """In this process, which is then the only one."""
+    REMOTE = "remote"
+    """Behind a Chroma server, which any number of these processes may share."""
 
 
 class Settings(BaseSettings):
@@ -27,8 +40,24 @@ class Settings(BaseSettings):
     stack: str = Field("dev", description="name of the stack, shown in status and logs")
     host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104 -- a container publishes what it wants
     port: int = Field(8080, ge=1, le=65_535)
-    store_path: Path = Field(Path("/data"), description="folder of the store; chroma.sqlite3 lies directly in it")
-    tokens_file: Path = Field(Path("/run/cortex/secrets/tokens.json"), description="names, roles and hashes of tokens")
+    inner_credential_file: Path = Field(
+        Path("/run/cortex/secrets/inner-credential"),
+        description="SHA-256 in hex of the credential by which the gateway proves itself; one or more lines",
+    )
+
+    storage: StorageKind = Field(StorageKind.EMBEDDED, description="where the store is")
+    store_path: Path = Field(Path("/data"), description="embedded: its folder; chroma.sqlite3 lies directly in it")
+    chroma_url: str | None = Field(None, description="remote: the server, or the door before it, as http://host:port")
+    chroma_token_file: Path = Field(
+        Path("/run/cortex/secrets/chroma-token"), description="remote: holds what is sent as x-chroma-token"
+    )
+    chroma_timeout_s: float = Field(
+        60.0, ge=1, le=3_600, description="remote: longest wait for an answer, queues included"
+    )
+    chroma_check_interval_s: float = Field(5.0, gt=0, le=3_600, description="remote: between looks whether it answers")
+    chroma_away_s: float = Field(
+        60.0, ge=0, le=86_400, description="remote: health fails when it has not answered for this long"
+    )
 
     model: str = Field(LOCAL_MODEL, min_length=1, description="embedding model the stack was sized for")
     dimensions: int = Field(LOCAL_DIMENSIONS, ge=1, le=65_535)
@@ -63,6 +92,11 @@ class Settings(BaseSettings):
         return self.lock_fd is not None
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the store is behind a server."""
+        return self.storage is StorageKind.REMOTE
+
+    @property
     def embeds_locally(self) -> bool:
         """Whether the model's weights are in the image; else clients bring their own vectors."""
         return self.model == LOCAL_MODEL
@@ -91,9 +125,41 @@ def load_settings(**overrides: Any) -> Settings:
                 f"CORTEX_DIMENSIONS={settings.dimensions}: {LOCAL_MODEL} makes {LOCAL_DIMENSIONS}; "
                 f"set {LOCAL_DIMENSIONS}, or another CORTEX_MODEL"
             )
+        lines += _place_lines(settings)
     if lines:
         raise SettingsError("\n".join(lines))
     return settings
+
+
+def _place_lines(settings: Settings) -> list[str]:
+    """What is wrong with where the store is said to be."""
+    url = settings.chroma_url
+    lines = []
+    if not settings.is_remote:
+        if url is not None:
+            lines.append(f"CORTEX_CHROMA_URL={url}: the store is embedded; leave it out, or set CORTEX_STORAGE=remote")
+        if find_spec(_SERVER_LIBRARY) is None:
+            lines.append("CORTEX_STORAGE=embedded: only Chroma's client is installed here, for CORTEX_STORAGE=remote")
+        return lines
+    if url is None:
+        lines.append("CORTEX_CHROMA_URL: is needed with CORTEX_STORAGE=remote, for example http://chroma:8000")
+    elif not _is_server(url):
+        lines.append(f"CORTEX_CHROMA_URL={url}: must be http://host:port or https://host:port, without a path")
+    if settings.lock_fd is not None:
+        lines.append(
+            "CORTEX_LOCK_FD: with CORTEX_STORAGE=remote there is no store here to lock; start the guard with "
+            "HEALTH_SERVER=none"
+        )
+    return lines
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username)
 
 
 def _sizing(lines: list[str]) -> dict[str, Any]:

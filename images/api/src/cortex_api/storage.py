@@ -52,7 +52,15 @@ class IndexFailed(StorageError):  # noqa: N818
 
 
 class StoreBusy(StorageError):  # noqa: N818
-    """The store did not become free in time."""
+    """The store did not become free, or could not be reached, in time."""
+
+    def __init__(self, reason: str, retry_after_s: int = 2) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class CredentialRefused(StorageError):  # noqa: N818
+    """The way to a remote store does not accept this process's credential; the message says what to do."""
 
 
 class StoreClosed(StorageError):  # noqa: N818
@@ -124,13 +132,13 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """The store from outside."""
+    """The store from outside. `place` is a folder or a URL; bytes are None when the store is on another machine."""
 
     engine: str
     engine_version: str
-    path: str
-    bytes: int
-    free_bytes: int
+    place: str
+    bytes: int | None
+    free_bytes: int | None
     collections: int
     max_batch_rows: int
 
@@ -166,14 +174,24 @@ class Storage(Protocol):
         """Per vector its `k` nearest records, nearest first."""
 
     def canary(self, value: float) -> tuple[float, float]:
-        """Write `value`, read it back and search for it; returns seconds of the write and of the reads."""
+        """Prove that the store works; returns seconds of a write and of reads.
+
+        An embedded store writes `value`, reads it back and searches for it. A remote one is only read (no seconds for
+        a write): its own guard writes.
+        """
 
     @property
     def disk_was_full(self) -> bool:
-        """Whether the store met a full disk since it was opened; Chroma does not recover from that while it runs."""
+        """Whether the store met a full disk since it was opened; Chroma does not recover from that while it runs.
+
+        False for a remote store, whose own guard looks at that.
+        """
 
     def warm_up(self, progress: Callable[[str, int, int], None]) -> None:
-        """Load every index, so that no caller waits for it; `progress` hears name, done, and of how many."""
+        """Load every index, so that no caller waits for it; `progress` hears name, done, and of how many.
+
+        Nothing to do for a remote store: its own guard does it.
+        """
 
     def facts(self) -> StoreFacts:
         """The store from outside; cheap."""

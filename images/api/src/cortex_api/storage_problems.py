@@ -8,6 +8,7 @@ from cortex_api.storage import (
     ArgumentRefused,
     CollectionExists,
     CollectionMissing,
+    CredentialRefused,
     DiskFull,
     IndexFailed,
     NotWritable,
@@ -59,7 +60,17 @@ def problem_of(error: StorageError, collection: str | None = None) -> Problem | 
             )
         case StoreBusy():
             return Problem(
-                503, "store-busy", "the store is busy; send the same request again", headers={"Retry-After": "2"}
+                503,
+                "store-busy",
+                "the store is busy, or could not be reached; send the same request again",
+                headers={"Retry-After": str(error.retry_after_s)},
+            )
+        case CredentialRefused():
+            return Problem(
+                500,
+                "store-credential",
+                "the way to the store does not accept this API's credential. Sending again does not help: who runs the "
+                "stack must let the gateway's inner door and the API have the same one (CORTEX_CHROMA_TOKEN_FILE)",
             )
         case StoreClosed():
             return Problem(503, "stopping", "the API is stopping", headers={"Retry-After": "5"})

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import store
-from cortex_api.chroma_storage import ChromaStorage
+from cortex_api.embedded_storage import EmbeddedStorage
 from cortex_api.guard_state import GuardState
 from cortex_api.logs import get_logger
 from cortex_api.settings import Settings
@@ -32,7 +32,7 @@ def use_temporary_folder(path: Path) -> Path:
     return folder
 
 
-def open_store(settings: Settings) -> ChromaStorage:
+def open_store(settings: Settings) -> EmbeddedStorage:
     """Open the store; without a guard, which has done it, prepare it before its first row.
 
     Raises:
@@ -40,13 +40,13 @@ def open_store(settings: Settings) -> ChromaStorage:
     """
     path = settings.store_path
     if settings.guarded:
-        return ChromaStorage(path, settings.max_collections, GuardState(settings.health_state_path).check_writable)
+        return EmbeddedStorage(path, settings.max_collections, GuardState(settings.health_state_path).check_writable)
     use_temporary_folder(path)
     if not (path / _DATABASE).exists():
         _create_schema(path)
     preparation = store.prepare(path)
     _log.info("store.prepared", path=str(path), changed=list(preparation.changed))
-    return ChromaStorage(path, settings.max_collections)
+    return EmbeddedStorage(path, settings.max_collections)
 
 
 def _create_schema(path: Path) -> None:

@@ -1,37 +1,23 @@
-"""The store embedded in this process: Chroma over a folder, with vectors always given, never computed, by Chroma."""
+"""The store embedded in this process: Chroma over a folder."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cortex_api import chroma_library, collection_record
+from cortex_api import chroma_library
 from cortex_api.calls import Calls
+from cortex_api.chroma_collections import ChromaCollections
 from cortex_api.chroma_errors import translated
 from cortex_api.logs import get_logger
-from cortex_api.model import Vectors
-from cortex_api.storage import (
-    Collection,
-    CollectionExists,
-    CollectionMissing,
-    CollectionSpec,
-    DiskFull,
-    Include,
-    IndexFailed,
-    Record,
-    Rows,
-    Selection,
-    StorageError,
-    StoreFacts,
-    TooManyCollections,
-)
+from cortex_api.storage import CollectionMissing, DiskFull, IndexFailed, StorageError, StoreFacts
 
 _log = get_logger(__name__)
 # The canary lives in a database of its own, so it is in no list, no count and no limit.
@@ -39,11 +25,9 @@ CANARY_DATABASE = "cortex_internal"
 CANARY_COLLECTION = "canary"
 _CANARY_ID = "canary"
 _TENANT = "default_tenant"
-# SQLite binds at most 32,766 values; deleting by id binds one per id.
-_DELETE_IDS_AT_ONCE = 5_000
 
 
-class ChromaStorage:
+class EmbeddedStorage(ChromaCollections):
     """`Storage` over chromadb.PersistentClient. The caller holds the writer lock and has prepared the store."""
 
     def __init__(self, path: Path, max_collections: int, check_writable: Callable[[], None] = lambda: None) -> None:
@@ -57,13 +41,12 @@ class ChromaStorage:
         """
         library = chroma_library.chroma()
         self._path = path
-        self._max_collections = max_collections
         self._version: str = library.__version__
         self._calls = Calls()
-        self._check_writable = check_writable
         self._full: DiskFull | None = None
         self._index_failure: IndexFailed | None = None
-        self._client = library.PersistentClient(path=str(path), settings=chroma_library.settings())
+        client = library.PersistentClient(path=str(path), settings=chroma_library.settings())
+        super().__init__(client, max_collections, check_writable)
         self._max_batch_rows = int(self._client.get_max_batch_size())
         self._canary = self._open_canary(library)
 
@@ -71,85 +54,6 @@ class ChromaStorage:
     def max_batch_rows(self) -> int:
         """Rows that one `upsert` takes (5461: SQLite's 32,766 variables, 6 per row)."""
         return self._max_batch_rows
-
-    def create_collection(self, spec: CollectionSpec) -> Collection:
-        """Make a collection."""
-        self._check_writable()
-        with self._writing():
-            if self._client.count_collections() >= self._max_collections:
-                raise TooManyCollections(str(self._max_collections))
-            if self._exists(spec.name):
-                raise CollectionExists(spec.name)
-            made = self._client.create_collection(
-                spec.name,
-                metadata=collection_record.written(spec),
-                configuration={"hnsw": {"space": spec.space}},
-                embedding_function=None,
-            )
-            return _described(made)
-
-    def list_collections(self, limit: int, offset: int) -> tuple[list[Collection], int]:
-        """One page, and how many there are."""
-        with self._reading():
-            # Chroma's own paging goes by random ids; there are too few to need it.
-            everything = sorted(self._client.list_collections(), key=lambda each: str(each.name))
-            return [_described(each) for each in everything[offset : offset + limit]], len(everything)
-
-    def get_collection(self, name: str) -> Collection:
-        """The collection."""
-        with self._reading():
-            return _described(self._handle(name))
-
-    def delete_collection(self, name: str) -> None:
-        """Remove the collection and all it holds."""
-        with self._writing():
-            self._handle(name)
-            self._client.delete_collection(name)
-
-    def count(self, name: str) -> int:
-        """Records of the collection."""
-        with self._reading():
-            return int(self._handle(name).count())
-
-    def upsert(self, name: str, rows: Rows) -> None:
-        """Write one batch, all or nothing."""
-        self._check_writable()
-        has_text = any(text is not None for text in rows.texts)
-        has_metadata = any(rows.metadatas)
-        with self._writing():
-            self._handle(name).upsert(
-                ids=list(rows.ids),
-                embeddings=rows.vectors,
-                documents=list(rows.texts) if has_text else None,
-                metadatas=[dict(each) if each else None for each in rows.metadatas] if has_metadata else None,
-            )
-
-    def get(self, name: str, selection: Selection, limit: int, offset: int, include: Include) -> list[Record]:
-        """One page of the records selected."""
-        with self._reading():
-            answer = self._handle(name).get(
-                **_selected(selection), limit=limit, offset=offset, include=_included(include)
-            )
-            return _records(answer, None)
-
-    def delete(self, name: str, selection: Selection) -> int:
-        """Remove what is selected; Chroma would count ids that are not there, so what is there is read first."""
-        self._check_writable()
-        with self._writing():
-            handle = self._handle(name)
-            ids: list[str] = handle.get(**_selected(selection), include=[])["ids"]
-            for start in range(0, len(ids), _DELETE_IDS_AT_ONCE):
-                handle.delete(ids=ids[start : start + _DELETE_IDS_AT_ONCE])
-            return len(ids)
-
-    def query(self, name: str, vectors: Vectors, k: int, selection: Selection, include: Include) -> list[list[Record]]:
-        """Per vector its `k` nearest records."""
-        with self._reading():
-            wanted = [*_included(include), *(["distances"] if include.distances else [])]
-            answer = self._handle(name).query(
-                query_embeddings=vectors, n_results=k, **_selected(selection), include=wanted
-            )
-            return [_records(answer, row) for row in range(len(vectors))]
 
     def canary(self, value: float) -> tuple[float, float]:
         """Write `value` as a vector, read it back and search for it.
@@ -210,7 +114,7 @@ class ChromaStorage:
             return StoreFacts(
                 engine="chromadb, embedded",
                 engine_version=self._version,
-                path=str(self._path),
+                place=str(self._path),
                 bytes=_tree_bytes(self._path),
                 free_bytes=shutil.disk_usage(self._path).free,
                 collections=int(self._client.count_collections()),
@@ -234,18 +138,6 @@ class ChromaStorage:
             path=str(self._path), settings=chroma_library.settings(), database=CANARY_DATABASE
         )
         return self._canary_client.get_or_create_collection(CANARY_COLLECTION, embedding_function=None)
-
-    def _handle(self, name: str) -> Any:
-        return self._client.get_collection(name, embedding_function=None)
-
-    def _exists(self, name: str) -> bool:
-        try:
-            self._handle(name)
-        except Exception as error:
-            if isinstance(translated(error), CollectionMissing):
-                return False
-            raise
-        return True
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -272,52 +164,6 @@ class ChromaStorage:
             elif isinstance(meant, IndexFailed):
                 self._index_failure = meant
             raise meant from error
-
-
-def _described(handle: Any) -> Collection:
-    return Collection(
-        id=str(handle.id),
-        name=handle.name,
-        dimensions=collection_record.dimensions_of(handle.metadata) or handle._model.dimension,
-        space=handle.configuration_json["hnsw"]["space"],
-        model=collection_record.model_of(handle.metadata),
-        metadata=collection_record.user_metadata(handle.metadata),
-    )
-
-
-def _selected(selection: Selection) -> dict[str, Any]:
-    chosen: Mapping[str, Any] = {
-        "ids": None if selection.ids is None else list(selection.ids),
-        "where": selection.where,
-        "where_document": selection.where_document,
-    }
-    return {key: value for key, value in chosen.items() if value is not None}
-
-
-def _included(include: Include) -> list[str]:
-    wanted = {"documents": include.texts, "metadatas": include.metadatas, "embeddings": include.vectors}
-    return [name for name, yes in wanted.items() if yes]
-
-
-def _records(answer: Any, row: int | None) -> list[Record]:
-    """Records of one get (`row` None) or of one query's row."""
-
-    def column(name: str) -> Any:
-        values = answer.get(name)
-        return values if values is None or row is None else values[row]
-
-    ids, texts, metadatas = column("ids"), column("documents"), column("metadatas")
-    vectors, distances = column("embeddings"), column("distances")
-    return [
-        Record(
-            id=each,
-            text=None if texts is None else texts[index],
-            metadata=None if metadatas is None else dict(metadatas[index] or {}),
-            vector=None if vectors is None else np.asarray(vectors[index], dtype=np.float32),
-            distance=None if distances is None else float(distances[index]),
-        )
-        for index, each in enumerate(ids)
-    ]
 
 
 def _tree_bytes(path: Path) -> int:
