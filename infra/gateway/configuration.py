@@ -1,0 +1,74 @@
+"""The whole configuration of HAProxy as text, and every file beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files as resources
+
+from infra.gateway import base, edge, files, inner_door, table, upstreams
+from infra.gateway.gateway import Gateway
+from infra.gateway.tokens import GatewayToken, hashed, reach_map, token_map
+
+
+def configuration(gateway: Gateway) -> str:
+    """`haproxy.cfg`."""
+    sections = [
+        ["# Made by infra.gateway; changes here are lost."],
+        [*base.process(gateway)],
+        [*base.defaults(gateway)],
+        [*base.names(gateway)],
+        *base.tables(),
+        [*base.metrics(gateway)],
+        edge.section(gateway),
+        *([inner_door.section(gateway)] if gateway.has_chroma else []),
+        *upstreams.sections(gateway),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def public_files(gateway: Gateway) -> Mapping[str, str]:
+    """Name → content of the files that hold no secret."""
+    listed = table.endpoints(with_chroma=gateway.has_chroma)
+    made = {
+        files.CONFIGURATION: configuration(gateway),
+        files.ENDPOINTS: table.endpoint_map(listed),
+        files.METHODS: table.method_map(listed),
+    }
+    if gateway.has_chroma:
+        made[files.OWNERS] = resources("infra.gateway").joinpath(files.OWNERS).read_text(encoding="utf-8")
+    return made
+
+
+def secret_files(
+    gateway: Gateway,
+    tokens: Sequence[GatewayToken],
+    inner_credential: str,
+    certificate: str,
+    *,
+    former_credentials: Sequence[str] = (),
+) -> Mapping[str, str]:
+    """Name → content of the files that hold secrets, or tell about them.
+
+    Args:
+        gateway: The gateway.
+        tokens: Whom to let in.
+        inner_credential: What the gateway shows to the API, and the API replicas to the gateway.
+        certificate: PEM of the certificate, those above it, and its key.
+        former_credentials: Inner credentials that replicas may still show during a rotation.
+
+    Raises:
+        ValueError: A token's name or limits cannot be used; the inner credential is not one word.
+    """
+    for credential in (inner_credential, *former_credentials):
+        if not credential or not credential.isascii() or any(each.isspace() for each in credential):
+            raise ValueError("the inner credential must be one word of ASCII characters")
+    made = {
+        files.TOKENS: token_map(tokens),
+        files.REACHES: reach_map(tokens),
+        files.INNER_CREDENTIAL: f"credential {inner_credential}\n",
+        files.CERTIFICATE: certificate,
+    }
+    if gateway.has_chroma:
+        allowed = dict.fromkeys((inner_credential, *former_credentials))
+        made[files.INNER_HASHES] = "".join(f"{hashed(each)} api\n" for each in allowed)
+    return made

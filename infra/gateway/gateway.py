@@ -1,0 +1,121 @@
+"""What a gateway stands in front of, and where it listens. The types hold the two topologies and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from infra.gateway.limits import Allowance, Buffers, Patience
+
+FOLDER = PurePosixPath("/run/cortex/gateway")
+RUNTIME_FOLDER = PurePosixPath("/tmp/cortex")  # noqa: S108 - a tmpfs of the container
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server that is restarted in place: its callers wait for it.
+
+    Attributes:
+        host: Name or address. A name is asked for again every second.
+        port: Its port.
+        slots: Requests it gets at once; more wait in the queue.
+        queue: Requests that may wait; one more is answered with 503 at once.
+    """
+
+    host: str
+    port: int
+    slots: int
+    queue: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """Servers behind one name, as many as the name has addresses: their number is not part of the configuration.
+
+    Attributes:
+        host: The name.
+        port: Port of each.
+        slots: Requests each gets at once.
+        most: How many there may be.
+        queue: Requests that may wait in all.
+    """
+
+    host: str
+    port: int
+    slots: int
+    most: int = 16
+    queue: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The guard of the store: whether it serves, and whether it takes writes."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SingleNode:
+    """The API with Chroma embedded."""
+
+    api: Server
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class ClientServer:
+    """API replicas, and the Chroma server that they reach by the inner door."""
+
+    api: Replicas
+    chroma: Server
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where the gateway listens.
+
+    Attributes:
+        tls_port: For callers.
+        plain_port: For callers without TLS, if that was asked for.
+        inner_port: For the API's way to Chroma; only with a Chroma server.
+        metrics_port: Metrics, and the gateway's own health.
+        address: Address of all of them; empty for all of the container's.
+    """
+
+    tls_port: int = 8443
+    plain_port: int | None = None
+    inner_port: int = 8000
+    metrics_port: int = 8405
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Everything the configuration is made from; no secret among it.
+
+    Attributes:
+        topology: What it stands in front of.
+        stack: Name of the stack, in every line of the log.
+        threads: Threads of HAProxy.
+        name_servers: `address:port`; empty for those of /etc/resolv.conf.
+        folder: Where the files are (`infra.gateway.files`).
+        runtime_folder: Where sockets are made.
+    """
+
+    topology: SingleNode | ClientServer
+    stack: str = ""
+    doors: Doors = field(default_factory=Doors)
+    allowance: Allowance = field(default_factory=Allowance)
+    patience: Patience = field(default_factory=Patience)
+    buffers: Buffers = field(default_factory=Buffers)
+    threads: int = 2
+    name_servers: tuple[str, ...] = ()
+    folder: PurePosixPath = FOLDER
+    runtime_folder: PurePosixPath = RUNTIME_FOLDER
+
+    @property
+    def has_chroma(self) -> bool:
+        """Whether there is a Chroma server of its own."""
+        return isinstance(self.topology, ClientServer)

@@ -1,0 +1,74 @@
+"""The way to a server that is restarted in place: its callers wait, and what a kill interrupts is sent again.
+
+Two layers, because HAProxy waits between two tries to *connect*, but not between two tries of a whole *request*. The
+inner layer has the queue and tries to connect for as long as a restart may take. The outer layer keeps the request in
+its buffer, and gives it to the inner one again when the server broke off in the middle: only what may be repeated.
+No health check takes the server out: a lone server that is marked down is an immediate 503 for everyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.gateway.base import NAMES
+from infra.gateway.gateway import Gateway, Server
+
+# Tries of a request after the first. Each may cost the server a crash, and a guard keeps a server closed that crashes
+# too often (HEALTH_CRASHES, 5): a request that kills it must not do that alone.
+REPEATS = 2
+# A server that comes back elsewhere is found: every third try looks at its address again.
+LOOK_AGAIN = 3
+WAITED = "x-cortex-waited"
+
+
+def socket(gateway: Gateway, name: str) -> str:
+    """Address of the inner layer."""
+    return f"unix@{gateway.runtime_folder}/{name}.sock"
+
+
+def layers(gateway: Gateway, name: str, server: Server) -> Iterator[list[str]]:
+    """Backend `name` and what is behind it.
+
+    Args:
+        gateway: The gateway.
+        name: Of the server.
+        server: The server.
+    """
+    patience = gateway.patience
+    whole_s = patience.queue_s + patience.restart_s + patience.answer_s
+    yield [
+        f"backend {name}",
+        "    option http-buffer-request",
+        f"    timeout server {whole_s}s",
+        "    timeout connect 5s",
+        f"    retries {REPEATS}",
+        "    retry-on conn-failure empty-response 502",
+        f"    server inner {socket(gateway, name)}",
+    ]
+    yield [
+        f"frontend {name}_queue",
+        f"    bind {socket(gateway, name)} mode 600",
+        f"    maxconn {gateway.allowance.connections}",
+        "    no log",
+        f"    timeout client {whole_s}s",
+        "    http-request set-var(txn.request_id) req.fhdr(x-request-id)",
+        f'    http-after-response set-header {WAITED} "%Tw/%Tc/%Tr"',
+        f"    default_backend {name}_server",
+    ]
+    yield [
+        f"backend {name}_server",
+        # One try a second.
+        f"    retries {patience.restart_s}",
+        "    retry-on conn-failure",
+        f"    option redispatch {LOOK_AGAIN}",
+        f"    server {name} {address(server.host, server.port)} maxconn {server.slots} {NAMED}",
+    ]
+
+
+NAMED = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,none"
+NAMED_LATER = f"resolvers {NAMES} resolve-prefer ipv4 init-addr none"
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as HAProxy reads them."""
+    return f"ipv6@[{host}]:{port}" if ":" in host else f"{host}:{port}"
