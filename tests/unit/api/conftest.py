@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import structlog
 from cortex_api.app import create_app
 from cortex_api.auth import Gateway
 from cortex_api.embedded_storage import EmbeddedStorage
@@ -43,6 +44,9 @@ sys.path.insert(0, str(ROOT / "images/api/build"))
 from cortex_model.bundle import write_bundle  # noqa: E402 -- found by the lines above
 from cortex_model.tensors import Precision  # noqa: E402 -- found by the lines above
 from cortex_model.weights import fetch  # noqa: E402 -- found by the lines above
+
+# Without the pictures of every frame's variables that structlog draws by default: they take seconds.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 CREDENTIAL = "inner-secret"
 DIMENSIONS = 8

@@ -55,6 +55,16 @@ class Process:
         self.seen.add(answer.json()["status"])
         return answer.json()["status"]
 
+    def waits_for(self, seconds=30):
+        """What a starting process says about its server, once it has asked."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            said = self.http.get("/healthz").json()["chroma"]["error"]
+            if said != "not asked yet":
+                return said
+            time.sleep(0.02)
+        pytest.fail(f"waited {seconds} s for the process to ask its server")
+
     def until(self, *wanted, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -195,6 +205,34 @@ def _send_chunks(peer, pieces):
     for data in pieces:
         peer.sendall(b"%x\r\n%s\r\n" % (len(data), data))
     peer.sendall(b"0\r\n\r\n")
+
+
+def test_process_with_a_remote_store_has_none_of_its_own(start, chroma_url, tmp_path):
+    token = tmp_path / "chroma-token"
+    token.write_text("secret\n")
+    folder = tmp_path / "none"
+    process = start(folder, storage="remote", chroma_url=chroma_url, chroma_token_file=token)
+    process.until("ok")
+    name = "remote-process"
+    assert process.http.post("/v1/collections", json={"name": name}).status_code == 201
+    document = {"documents": [{"id": "a", "vector": [1, 2, 3, 4]}]}
+    assert process.http.post(f"/v1/collections/{name}/documents", json=document).status_code == 200
+    everything = f"{chroma_url}/api/v2/tenants/default_tenant/databases/default_database/collections"
+    assert name in [each["name"] for each in httpx.get(everything, trust_env=False).json()]
+    assert process.http.delete(f"/v1/collections/{name}").status_code == 204
+    process.process.send_signal(signal.SIGTERM)
+    assert process.end()[0] == 0
+    assert not folder.exists()
+
+
+def test_process_that_waits_for_its_server_can_be_stopped(start, tmp_path):
+    token = tmp_path / "chroma-token"
+    token.write_text("secret")
+    process = start(tmp_path, storage="remote", chroma_url="http://127.0.0.1:9", chroma_token_file=token)
+    process.until("starting")
+    assert "could not be reached" in process.waits_for()
+    process.process.send_signal(signal.SIGTERM)
+    assert process.end()[0] == 0
 
 
 def test_wrong_settings_exit_78_with_all_of_them(start, tmp_path):

@@ -74,7 +74,7 @@ class ChromaTransport(httpx.BaseTransport):
         try:
             return self._read(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise StoreBusy(f"{where} could not be reached: {error or type(error).__name__}") from error
+            raise StoreBusy(f"{where} could not be reached: {str(error) or type(error).__name__}") from error
         except httpx.TimeoutException as error:
             raise StoreBusy(f"{where} did not answer within {self._timeout_s:g} s") from error
         except httpx.TransportError as error:
