@@ -71,17 +71,21 @@ class ImageSpec:
     """What goes into an image.
 
     Attributes:
-        name: Name of the image and of its folder below `images/`.
+        name: Name of the image.
         arguments: Build arguments that come from the settings.
+        folder: Its folder below `images/`; empty when it has the image's name.
+        target: Stage of the Dockerfile that is the image; empty for the last one.
     """
 
     name: str
     arguments: tuple[tuple[str, str], ...] = ()
+    folder: str = ""
+    target: str = ""
 
     @property
     def dockerfile(self) -> Path:
         """The Dockerfile. The list beside it (`.dockerignore`) says which files the build sees."""
-        return ROOT / "images" / self.name / "Dockerfile"
+        return ROOT / "images" / (self.folder or self.name) / "Dockerfile"
 
     def content_tag(self, arguments: Mapping[str, str]) -> str:
         """Tag that changes exactly when something that goes into the image changes.
@@ -89,7 +93,7 @@ class ImageSpec:
         Args:
             arguments: Every build argument but the tag itself.
         """
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"target={self.target}\0".encode() if self.target else b"")
         for key, value in sorted(arguments.items()):
             digest.update(f"{key}={value}\0".encode())
         for path in sorted(self.files()):
@@ -112,7 +116,12 @@ class ImageSpec:
 
 def specs(settings: Settings) -> dict[str, ImageSpec]:
     """Every image the package can build, by key."""
-    return {"api": ImageSpec("api", (("MODEL_PRECISION", settings.image.precision.value),))}
+    model = (("MODEL_PRECISION", settings.image.precision.value),)
+    return {
+        "api": ImageSpec("api", model, target="embedded"),
+        "api-remote": ImageSpec("api-remote", model, folder="api", target="remote"),
+        "chroma": ImageSpec("chroma"),
+    }
 
 
 class BuiltImage(pulumi.ComponentResource):
@@ -142,6 +151,7 @@ class BuiltImage(pulumi.ComponentResource):
                 named={name: docker_build.ContextArgs(location=place) for name, place in host.layouts} or None,
             ),
             dockerfile=docker_build.DockerfileArgs(location=os.path.relpath(spec.dockerfile, PROGRAM)),
+            target=spec.target or None,
             build_args={**arguments, "REVISION": tag},
             builder=docker_build.BuilderConfigArgs(name=host.builder) if host.builder else None,
             network=docker_build.NetworkMode(host.network) if host.network else None,

@@ -1,4 +1,4 @@
-"""`python sbom.py OUT --folder LIB … --dpkg STATUS --model MANIFEST`: a CycloneDX 1.5 list of what the image holds."""
+"""`python sbom.py OUT --folder LIB … --dpkg STATUS [--model MANIFEST]`: a CycloneDX 1.5 list of what an image holds."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def model_component(manifest: dict[str, Any]) -> Component:
     }
 
 
-def document(components: list[Component], version: str) -> dict[str, Any]:
+def document(components: list[Component], name: str, version: str) -> dict[str, Any]:
     """The bill of materials. No time and no serial number: the same content gives the same bytes."""
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": {"component": {"type": "container", "name": "cortex-api", "version": version}},
+        "metadata": {"component": {"type": "container", "name": name, "version": version}},
         "components": components,
     }
 
@@ -79,14 +79,17 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--folder", type=Path, action="append", default=[], help="installed distributions")
     parser.add_argument("--dpkg", type=Path, help="/var/lib/dpkg/status of the OS image; skipped if absent")
-    parser.add_argument("--model", type=Path, required=True, help="manifest.json")
+    parser.add_argument("--model", type=Path, help="manifest.json of an embedding model; skipped if absent")
+    parser.add_argument("--name", default="cortex-api", help="of the image")
     parser.add_argument("--version", default="0")
     arguments = parser.parse_args()
     components = [each for folder in arguments.folder for each in python_components(folder)]
     if arguments.dpkg and arguments.dpkg.is_file():
         components += os_components(arguments.dpkg.read_text(encoding="utf-8"))
-    components.append(model_component(json.loads(arguments.model.read_text(encoding="utf-8"))))
-    arguments.out.write_text(json.dumps(document(components, arguments.version), indent=1) + "\n", encoding="utf-8")
+    if arguments.model:
+        components.append(model_component(json.loads(arguments.model.read_text(encoding="utf-8"))))
+    listed = document(components, arguments.name, arguments.version)
+    arguments.out.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     print(f"sbom: {len(components)} components")  # noqa: T201 -- a build step's way to speak
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -157,10 +158,26 @@ def test_a_dockerfile_copies_only_what_its_build_sees(name):
         assert any(path == source or path.startswith(f"{source}/") for path in seen), source
 
 
-def test_the_precision_is_an_argument_of_the_api_image():
+@pytest.mark.parametrize("name", ["api", "api-remote"])
+def test_the_precision_is_an_argument_of_both_forms_of_the_api_image(name):
     for precision in ("int8", "fp16", "fp32"):
-        (spec,) = images.specs(load_settings({"image": {"precision": precision}}, "dev")).values()
+        spec = images.specs(load_settings({"image": {"precision": precision}}, "dev"))[name]
         assert dict(spec.arguments) == {"MODEL_PRECISION": precision}
+
+
+@pytest.mark.parametrize("name", list(images.specs(load_settings({}, "dev"))))
+def test_a_target_is_a_stage_of_the_dockerfile(name):
+    spec = images.specs(load_settings({}, "dev"))[name]
+    stages = re.findall(r"^FROM \S+(?: AS (\S+))?$", spec.dockerfile.read_text(encoding="utf-8"), re.MULTILINE)
+    assert spec.target in stages
+    if name in {"api", "chroma"}:
+        assert spec.target == stages[-1], "what a plain `docker build` makes"
+
+
+def test_two_targets_of_one_dockerfile_have_their_own_tags(checkout):
+    specs = [ImageSpec("app"), ImageSpec("app", target="one"), ImageSpec("other", folder="app", target="two")]
+    assert len({spec.content_tag(ARGUMENTS) for spec in specs}) == 3
+    assert specs[2].dockerfile == specs[0].dockerfile
 
 
 def test_an_empty_environment_means_the_official_image_and_builder():
