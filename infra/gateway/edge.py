@@ -12,8 +12,8 @@ from infra.gateway.gateway import Gateway, Replicas
 from infra.gateway.limits import RATE_WINDOW_S
 from infra.gateway.native import ROOT
 from infra.gateway.problem import Problem, retry_after
-from infra.gateway.table import STORES
-from infra.gateway.upstreams import API, API_STREAM, CHROMA, CLOSED, READY, WRITABLE
+from infra.gateway.table import OPEN, STORES
+from infra.gateway.upstreams import API, API_STREAM, CHROMA, READY, SAID_AFTER, closed
 from infra.gateway.waiting import WAITED
 
 # One year; browsers that open /docs then never try plain HTTP.
@@ -25,7 +25,7 @@ CLOSED_STORE = Problem(
     507,
     "store-not-writable",
     "the store takes no writes: its disk is nearly full, or its guard is at work on it; reading goes on",
-    retry_after(60),
+    (("Retry-After", f"%[var({SAID_AFTER},60)]"),),
 )
 BUSY = Problem(503, "busy", "too many requests wait already; send again in a second", retry_after(1))
 NO_CHROMA = Problem(
@@ -83,8 +83,7 @@ def _rules(gateway: Gateway) -> Iterator[str]:
     if gateway.has_chroma:
         yield f"http-request {NOT_IMPLEMENTED.returned()} if {{ var(txn.target) -m str {Target.NOBODY} }}"
     yield from asked.bounded(gateway)
-    closed = f"{{ nbsrv({CLOSED}) gt 0 }} {{ nbsrv({WRITABLE}) eq 0 }}"
-    yield f"http-request {CLOSED_STORE.returned()} if {{ var(txn.store) -m str {STORES} }} {closed}"
+    yield f"http-request {CLOSED_STORE.returned()} if {{ var(txn.store) -m str {STORES} }} {closed()}"
     yield from _not_too_many(gateway)
 
 
@@ -123,7 +122,7 @@ def _sent_on(gateway: Gateway) -> Iterator[str]:
     yield "http-request del-header ^x[-_](cortex|forwarded)[-_] -m reg"
     yield "http-request set-header x-forwarded-for %[src]"
     yield "http-request set-header x-forwarded-proto https if { ssl_fc }"
-    to_api = f"{{ var(txn.target) -m str {Target.API} {Target.API_STREAM} }} {{ var(txn.role) -m found }}"
+    to_api = f"{{ var(txn.target) -m str {Target.API} {Target.API_STREAM} }} !{{ var(txn.needs) -m str {OPEN} }}"
     yield f"http-request set-header x-cortex-inner {inner} if {to_api}"
     yield f"http-request set-header x-cortex-role %[var(txn.role)] if {to_api}"
     yield f"http-request set-header x-cortex-token-name %[var(txn.name)] if {to_api}"

@@ -8,7 +8,9 @@ from infra.gateway.gateway import Gateway, Guard, Replicas, Server
 from infra.gateway.waiting import NAMED, NAMED_LATER, address, layers
 
 CHROMA, API, API_STREAM = "chroma", "api", "api_stream"
-READY, WRITABLE, CLOSED = "store_ready", "store_writable", "store_closed"
+READY, WRITABLE = "store_ready", "store_writable"
+# The guard's last word on writes, and when to come again: variables of the whole process.
+SAID, SAID_AFTER = "proc.store_said", "proc.store_said_after"
 # Streams last, and take their places from those of all others; a caller that only wants to read must find one.
 STREAM_SHARE = 4
 CHECK = "inter 1s fastinter 500ms downinter 500ms rise 1"
@@ -73,20 +75,28 @@ def streamed(gateway: Gateway) -> list[str]:
 
 
 def guard_says(guard: Guard) -> Iterator[list[str]]:
-    """What the store's guard says, as servers that are up or down: nobody is ever sent there.
+    """What the store's guard says, asked once a second. Nobody is ever sent there: the checks are the answer.
 
-    A store is closed only when its guard says so (507). While no guard answers, as during a restart, it counts as
-    writable: callers then wait for the server instead of being turned away. Before the first check every server
-    counts as up, and so a store neither as closed nor as not ready; hence two questions for one answer.
+    The store is closed only when its guard says so (507). While no guard answers, as during a restart, it is not:
+    callers then wait for the server instead of being turned away.
     """
-    for name, path, status in (
-        (READY, "/readyz", "200"),
-        (WRITABLE, "/writable", "200"),
-        (CLOSED, "/writable", "507"),
-    ):
-        yield [
-            f"backend {name}",
-            f"    option httpchk GET {path}",
-            f"    http-check expect status {status}",
-            f"    server guard {address(guard.host, guard.port)} check {CHECK} fall 1 {NAMED}",
-        ]
+    server = f"server guard {address(guard.host, guard.port)} check {CHECK} fall 1 {NAMED}"
+    yield [
+        f"backend {READY}",
+        "    option httpchk GET /readyz",
+        "    http-check expect status 200",
+        f"    {server}",
+    ]
+    yield [
+        f"backend {WRITABLE}",
+        "    option httpchk GET /writable",
+        "    http-check expect status 200,507",
+        f"    http-check set-var({SAID}) status",
+        f"    http-check set-var({SAID_AFTER}) res.fhdr(retry-after)",
+        f"    {server}",
+    ]
+
+
+def closed() -> str:
+    """Whether the store takes no writes, as conditions of a rule. A server counts as up before its first check."""
+    return f"{{ var({SAID}) -m int 507 }} {{ nbsrv({WRITABLE}) gt 0 }}"
