@@ -4,6 +4,7 @@ Standard library only; Chroma itself is never imported.
 """
 
 from store.activity import Activity, ActivityLock, StoreBusy
+from store.compaction import Compaction, compact
 from store.errors import (
     LogPurged,
     LogSwitchedOff,
@@ -25,6 +26,7 @@ from store.preparation import Condition, Preparation, prepare
 __all__ = [
     "Activity",
     "ActivityLock",
+    "Compaction",
     "Condition",
     "Holder",
     "LogAudit",
@@ -44,5 +46,6 @@ __all__ = [
     "UnknownSchema",
     "WriterLock",
     "WrongOwner",
+    "compact",
     "prepare",
 ]

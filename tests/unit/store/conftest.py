@@ -1,11 +1,13 @@
 """Stores made by the real Chroma, once per run, copied for each test."""
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,15 @@ def made_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def churned_store(made_stores: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A prepared store in which most log rows are superseded, and what Chroma reads from it. Copy it before use."""
+    path = tmp_path_factory.mktemp("churned") / "store"
+    shutil.copytree(made_stores / "fresh", path)
+    prepare(path)
+    return path, chroma_rows("write", path, 1, 150, 40)
+
+
 @pytest.fixture
 def store_of_kind(made_stores: Path) -> Iterator[Callable[[str], Path]]:
     """Copies a kind of store to where any user of the machine can reach it."""
@@ -44,3 +55,16 @@ def write_and_die(store: Path, count: int) -> None:
     command = [sys.executable, HERE / "write_rows.py", store, str(count)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == -9, done.stderr
+
+
+def chroma_rows(verb: str, store: Path, *numbers: int) -> dict[str, Any]:
+    """What the real Chroma reads from the store, after writing to it when told so."""
+    command = [sys.executable, HERE / "chroma_rows.py", verb, store, *map(str, numbers)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture
+def chroma() -> Callable[..., dict[str, Any]]:
+    return chroma_rows
