@@ -29,6 +29,8 @@ class Notes:
     """Start of the earliest run that was not verified afterwards."""
     started_wall_s: float | None = None
     """Start of the last run."""
+    disk_full: bool = False
+    """Whether the last run has met a full disk."""
     crashes: Crashes = field(default_factory=Crashes)
     scrub: ScrubView = field(default_factory=ScrubView)
     remembered: Remembered = field(default_factory=Remembered)
