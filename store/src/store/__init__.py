@@ -19,6 +19,7 @@ from store.errors import (
     UnknownSchema,
     WrongOwner,
 )
+from store.inspection import CollectionView, Inspection, Orphan, inspect
 from store.lock import Holder, StoreLocked, WriterLock
 from store.log import LogAudit
 from store.preparation import Condition, Preparation, prepare
@@ -26,14 +27,17 @@ from store.preparation import Condition, Preparation, prepare
 __all__ = [
     "Activity",
     "ActivityLock",
+    "CollectionView",
     "Compaction",
     "Condition",
     "Holder",
+    "Inspection",
     "LogAudit",
     "LogPurged",
     "LogSwitchedOff",
     "NotAStore",
     "NotPrepared",
+    "Orphan",
     "Preparation",
     "PreparationFailed",
     "StoreBusy",
@@ -47,5 +51,6 @@ __all__ = [
     "WriterLock",
     "WrongOwner",
     "compact",
+    "inspect",
     "prepare",
 ]
