@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.recovery import confine
 from tests.recovery.clients import ChromaClient, Client, CortexClient
 from tests.recovery.rows import DIMENSIONS
 
@@ -79,7 +80,8 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.extra = dict(environment or {})
         self.process: subprocess.Popen[bytes] | None = None
-        self.memory_group: Path | None = None
+        self.confined: list[str] = []
+        """Options of confine.py under which it is started."""
 
     def command(self) -> list[str]:
         """What to start."""
@@ -96,9 +98,10 @@ class Server:
 
     def start(self) -> None:
         """Start it, in a session of its own, with files limited to `FILE_LIMIT_BYTES`."""
+        wrapped = [sys.executable, "-I", "-S", confine.__file__, *self.confined, "--"] if self.confined else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(),
+                [*wrapped, *self.command()],
                 cwd=self.folder,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -107,8 +110,11 @@ class Server:
                 start_new_session=True,
             )
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (FILE_LIMIT_BYTES, FILE_LIMIT_BYTES))
-        if self.memory_group is not None:
-            (self.memory_group / "cgroup.procs").write_text(str(self.process.pid))
+
+    def inside(self, path: Path) -> Path:
+        """A path as the running process sees it, with its own mounts."""
+        assert self.process is not None
+        return Path(f"/proc/{self.process.pid}/root{path}")
 
     def ready(self) -> bool:
         """Whether it may be asked."""
@@ -270,7 +276,7 @@ class Guarded(Api):
             "HEALTH_STORE_PATH": str(self.store),
             "HEALTH_MEMORY_PERCENT": "100",  # of the whole machine here; what else runs on it is no fault of this store
             "HEALTH_DISK_PERCENT": "100",
-            "HEALTH_CRASHES": "100000",
+            "HEALTH_CRASH_WINDOW_S": "1",  # every kill here is meant
             "HEALTH_MAINTENANCE": "never",
             "HEALTH_SCRUB_INTERVAL_S": "0",
             **self.extra,
