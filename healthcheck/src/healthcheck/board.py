@@ -132,10 +132,17 @@ class Board:
         self.publish()
 
     def did(self, action: str, reason: str, outcome: str, took_s: float) -> None:
-        """Note an action: in the state, in the metrics, in the log."""
+        """Note an action: in the state, in the metrics, in the log.
+
+        Args:
+            action: what was done.
+            reason: why, in words.
+            outcome: one of few words, which the metrics have as a label; after a colon anything.
+            took_s: how long.
+        """
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.actions.append(PastAction(at, action, reason, outcome, took_s))
-        self.counts.actions[action, outcome] += 1
+        self.counts.actions[action, outcome.partition(":")[0]] += 1
         self._log.warning("action", action=action, reason=reason, outcome=outcome, took_s=round(took_s, 3))
 
     def publish(self) -> None:

@@ -31,7 +31,7 @@ def check(context: Context, due: Check) -> None:
     context.board.enter(Phase.VERIFYING, due.why)
     context.log.info("verify", depth=str(due.depth), reason=due.why)
     started_s = time.monotonic()
-    done = context.operate("verify", *_arguments(due))
+    done = context.look_at("verify", *_arguments(due))
     found = _findings(context, done)
     if found.to_restore:
         raise Refused(EXIT_UNUSABLE, f"the store is damaged: {_some(found.to_restore)}. Restore it from a backup.")
@@ -71,15 +71,15 @@ def _repair(context: Context, due: Check, found: Found) -> Found:
     lock = store.ActivityLock(context.store, "repair")
     _wait_for(context, lock)
     try:
-        done = context.operate("repair", *_arguments(due))
+        done = context.work_on("repair", *_arguments(due))
         if done.failed:
             context.board.did("repair", reason, f"failed: {done.problem}", done.took_s)
             raise Refused(EXIT_UNUSABLE, done.problem)
         context.board.enter(Phase.VERIFYING, "after the repair")
-        left = _findings(context, context.operate("verify", "--depth", "quick"))
+        left = _findings(context, context.look_at("verify", "--depth", "quick"))
     finally:
         lock.__exit__(None, None, None)
-    outcome = "done" if not left.mendable else f"{left.mendable} indexes are still broken"
+    outcome = "done" if not left.mendable else f"incomplete: {left.mendable} indexes are still broken"
     context.board.did("repair", reason, outcome, time.monotonic() - started_s)
     return found
 

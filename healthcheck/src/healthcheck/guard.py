@@ -78,7 +78,13 @@ def _guard(settings: GuardSettings, command: tuple[str, ...], log: Log, lock_fd:
 
 
 def _answer(context: Context, target: str) -> Answer:
-    return answer(target, context.board.snapshot, context.loop.turned_at_s, time.monotonic(), lambda: "")
+    return answer(target, context.board.snapshot, context.loop.turned_at_s, time.monotonic(), lambda: _metrics(context))
+
+
+def _metrics(context: Context) -> str:
+    from healthcheck.metrics import render  # noqa: PLC0415 (prometheus_client takes memory that others can save)
+
+    return render(context.board, context.notebook.notes, context.log.dropped)
 
 
 def _refused(log: Log, problem: str, code: int) -> int:

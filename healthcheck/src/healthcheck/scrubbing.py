@@ -53,7 +53,9 @@ class Scrubbing:
                 took_s=done.took_s,
             )
         )
-        outcome = f"{found.findings} findings, {found.undecided} undecided" if found.findings else "nothing found"
+        outcome = (
+            f"found: {found.findings} findings, {found.undecided} undecided" if found.findings else "nothing found"
+        )
         board.did("scrub", self._reason, outcome, done.took_s)
         for line in found.lines:
             self._context.log.warning("scrub.finding", finding=line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from store.commands import COMMANDS
 
 from healthcheck.actions import Phase
 from healthcheck.checking import check
@@ -125,7 +124,7 @@ def _let_the_server_make_them(context: Context) -> None:
 
 
 def _prepare(context: Context) -> None:
-    done = context.operate("prepare", limit_s=_PREPARE_LIMIT_S)
+    done = context.work_on("prepare", limit_s=_PREPARE_LIMIT_S)
     if done.failed:
         raise Refused(EXIT_LOCKED if done.exit_code == EXIT_LOCKED else EXIT_UNUSABLE, done.problem)
     if changed := done.result.get("changed"):
@@ -134,9 +133,7 @@ def _prepare(context: Context) -> None:
 
 def _predict(context: Context) -> float:
     """Compare the memory that the data needs with what there is; returns seconds for rebuilding indexes."""
-    if "inspect" not in {command.name for command in COMMANDS}:
-        return 0.0
-    done = context.operate("inspect", limit_s=_INSPECT_LIMIT_S)
+    done = context.look_at("inspect", limit_s=_INSPECT_LIMIT_S)
     if done.failed:
         raise Refused(EXIT_UNUSABLE, done.problem)
     data = stored(done.result)
