@@ -208,6 +208,7 @@ class Life:
         context = self._context
         ended = server.ended() or Exit(-signal.SIGKILL, server.ran_s)
         context.server = None
+        self._watch.let_go()
         end = end_of(
             asked=server.stopped_in_time,
             exit_code=ended.code,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-
 from healthcheck.actions import Phase
+from healthcheck.ask import ask
 from healthcheck.checking import check
 from healthcheck.context import Context, Refused
 from healthcheck.disk import filesystem
@@ -16,6 +16,7 @@ from healthcheck.measure import memory
 from healthcheck.predicting import memory_shortage, rebuild_seconds, stored
 from healthcheck.settings import OnMemoryShort
 from healthcheck.supervise import Server
+from healthcheck.thresholds import split_url
 from healthcheck.units import human_bytes
 
 EXIT_UNUSABLE = 65
@@ -25,6 +26,7 @@ ROOM_BYTES = 16 << 20
 disk is locked up until it is restarted."""
 _POLL_S = 0.1
 """While the server starts: whether it is ready is looked at this often."""
+_ASK_LIMIT_S = 0.5
 _SCHEMA_LIMIT_S = 120.0
 _PREPARE_LIMIT_S = 1800.0
 _INSPECT_LIMIT_S = 600.0
@@ -108,17 +110,21 @@ def _make_tables(context: Context) -> None:
 
 
 def _let_the_server_make_them(context: Context) -> None:
-    """Start the server until it answers: then its tables are complete. It is stopped again to be prepared."""
+    """Start the server until it answers: then its tables are complete. It is stopped again to be prepared.
+
+    It is not watched meanwhile: a canary would be written before the log is kept.
+    """
     context.log.info("schema", reason="the server is started once to make its tables")
+    host, port, target = split_url(context.settings.url)
     server = Server(context.command, context.log, lock_fd=context.lock_fd, temporary=context.temporary)
-    context.server = server
+
+    def answers() -> bool:
+        return server.ended() is not None or not ask(host, port, target, time.monotonic() + _ASK_LIMIT_S).problem
+
     try:
-        context.loop.wait(
-            lambda: server.ended() is not None or is_ready(context), context.settings.start_limit_s, every_s=_POLL_S
-        )
+        context.loop.wait(answers, context.settings.start_limit_s, every_s=_POLL_S)
     finally:
         server.stop(context.loop, context.settings.stop_grace_s)
-        context.server = None
     if not (context.store / "chroma.sqlite3").exists():
         raise Refused(EXIT_UNUSABLE, f"the server made no tables in {context.store}: does it write there?")
 
@@ -174,4 +180,5 @@ def _start_server(context: Context) -> None:
 def _wait_until_ready(context: Context, limit_s: float) -> None:
     server = context.server
     if server is not None:
-        context.loop.wait(lambda: server.ended() is not None or is_ready(context), limit_s, every_s=_POLL_S)
+        with context.loop.faster(_POLL_S):
+            context.loop.wait(lambda: server.ended() is not None or is_ready(context), limit_s)

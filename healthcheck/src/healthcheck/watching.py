@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from healthcheck.actions import Action, Phase, Restart, Scrub, SetWritable
-from healthcheck.ask import ask
 from healthcheck.board import Writable
 from healthcheck.context import Context
 from healthcheck.judgement import Judgement, Verdict
 from healthcheck.judges import Judges
-from healthcheck.observation import CanaryView, Observation, ServerView, Warming
+from healthcheck.observation import Observation
+from healthcheck.observer import Observer
 from healthcheck.scrubbing import Scrubbing
-from healthcheck.thresholds import split_url
 
 _NOT_SERVING = {Phase.FENCED, Phase.REFUSED, Phase.BACKING_OFF, Phase.STOPPING}
 _BUSY_LOG_S = 10.0
@@ -27,6 +25,7 @@ class Watch:
         self.restart: Restart | None = None
         """What was decided and not yet done."""
         self.scrubbing = Scrubbing(context)
+        self._observer = Observer(context.settings)
         self._judges = Judges(context.settings)
         self._wall_behind_s = time.time() - time.monotonic()
         self._logged_at_s = 0.0
@@ -56,23 +55,13 @@ class Watch:
     def look(self) -> Observation:
         """What is there at this moment."""
         server = self.context.server
-        view = ServerView(running=False)
-        if server is not None and server.ended() is None:
-            host, port, target = split_url(self.context.settings.url)
-            found = ask(host, port, target, time.monotonic() + 0.5)
-            body = found.body
-            warming = body.get("warming")
-            view = ServerView(
-                True,
-                server.pid,
-                found.status > 0,
-                str(body.get("status", "")),
-                canary=CanaryView(True, 0.0),
-                warming=Warming(warming["done"], warming["of"]) if isinstance(warming, dict) else None,
-                disk_full=body.get("disk_full") is True,
-            )
-        seen = Observation(time.monotonic(), time.time(), view)
-        return replace(seen, scrub=self.scrubbing.view())
+        pid = server.pid if server is not None and server.ended() is None else None
+        return self._observer.observe(pid, self.context.board.phase, self.scrubbing.view())
+
+    def let_go(self) -> None:
+        """Close what the guard itself has open of a store whose server has ended."""
+        if not self._observer.let_go():
+            self.context.log.warning("look.hangs", reason="the guard's own look at the store does not end")
 
     def _judge(self, observation: Observation) -> tuple[Judgement, ...]:
         return self._judges.judge(observation)
