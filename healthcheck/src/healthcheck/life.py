@@ -22,8 +22,6 @@ from healthcheck.watching import Watch
 PASSED_ON = frozenset({65, 75, 78})
 """Exit codes with which a server says that starting it again would change nothing: store unusable, store locked, wrong
 settings."""
-_CAN_WAIT = frozenset({RestartReason.PLANNED, RestartReason.DAMAGE})
-"""Restarts that wait until a copy or another activity has ended; the others help a server that does not serve."""
 _HANGING = frozenset({RestartReason.WEDGED, RestartReason.SERVER_HANGS})
 _HANGING_GRACE_S = 10.0
 """For a server that hangs: what it could finish, it would have finished."""
@@ -152,17 +150,27 @@ class Life:
         restart = self._watch.restart
         if restart is None:
             return False
-        if self._context.settings.has_store and self._lock is None:
-            lock = store.ActivityLock(self._context.store, f"restart ({restart.reason})")
-            try:
-                self._lock = lock.__enter__()
-            except store.StoreBusy as busy:
-                if restart.reason in _CAN_WAIT:
-                    what = busy.running.what if busy.running else "something else"
-                    self._watch.remark("restart", f"a restart ({restart.reason}) waits: {what} is under way")
-                    return False
-            except store.StoreError as problem:
-                self._context.log.warning("activity.lock", reason=str(problem))
+        if not self._context.settings.has_store or self._lock is not None:
+            return True
+        lock = store.ActivityLock(self._context.store, f"restart ({restart.reason})")
+        try:
+            self._lock = lock.__enter__()
+        except store.StoreBusy as busy:
+            return self._urgent(restart, busy.running.what if busy.running else "something else")
+        except store.StoreError as problem:
+            self._context.log.warning("activity.lock", reason=str(problem))
+        return True
+
+    def _urgent(self, restart: Restart, other: str) -> bool:
+        """Whether a restart goes on although something else is being done with the store."""
+        if restart.reason is RestartReason.PLANNED:
+            self._watch.restart = None
+            self._watch.postpone(restart)
+            self._context.board.did("restart", f"{restart.reason}: {restart.message}", f"postponed: {other}", 0.0)
+            return False
+        if restart.reason is RestartReason.DAMAGE:
+            self._watch.remark("restart", f"a restart ({restart.reason}) waits: {other} is under way")
+            return False
         return True
 
     def _stop_for_restart(self, server: Server) -> None:

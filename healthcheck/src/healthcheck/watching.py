@@ -7,13 +7,13 @@ import time
 from healthcheck.actions import Action, Phase, Restart, Scrub, SetWritable
 from healthcheck.board import Writable
 from healthcheck.context import Context
+from healthcheck.decider import Decider
 from healthcheck.judgement import Judgement, Verdict
 from healthcheck.judges import Judges
 from healthcheck.observation import Observation
 from healthcheck.observer import Observer
 from healthcheck.scrubbing import Scrubbing
 
-_NOT_SERVING = {Phase.FENCED, Phase.REFUSED, Phase.BACKING_OFF, Phase.STOPPING}
 _BUSY_LOG_S = 10.0
 
 
@@ -27,6 +27,7 @@ class Watch:
         self.scrubbing = Scrubbing(context)
         self._observer = Observer(context.settings)
         self._judges = Judges(context.settings)
+        self._decider = Decider(context.settings, context.notebook.notes.remembered)
         self._wall_behind_s = time.time() - time.monotonic()
         self._logged_at_s = 0.0
 
@@ -37,11 +38,11 @@ class Watch:
         self._show_progress()
         self._mind_the_clock()
         observation = self.look()
-        judgements = (self._of_the_guard(), *self._judge(observation))
+        judgements = (self._of_the_guard(), *self._judges.judge(observation))
         context.board.show(observation, judgements)
         self._mind_the_disk(observation)
         self.scrubbing.poll()
-        action = self._decide()
+        action = self._decide(observation)
         if action is not None:
             self._act(action)
         context.board.publish()
@@ -63,11 +64,16 @@ class Watch:
         if not self._observer.let_go():
             self.context.log.warning("look.hangs", reason="the guard's own look at the store does not end")
 
-    def _judge(self, observation: Observation) -> tuple[Judgement, ...]:
-        return self._judges.judge(observation)
+    def _decide(self, observation: Observation) -> Action | None:
+        """What to do now; what the decision must remember is stored before anything is done."""
+        action = self._decider.decide(observation, self.context.board.phase)
+        self.context.notebook.write(remembered=self._decider.remembered)
+        return action
 
-    def _decide(self) -> Action | None:
-        return None
+    def postpone(self, restart: Restart) -> None:
+        """It cannot be done now: something else works on the store."""
+        self._decider.postpone(restart, time.time())
+        self.context.notebook.write(remembered=self._decider.remembered)
 
     def _of_the_guard(self) -> Judgement:
         """The guard about itself: what it is busy with, and what its start could not mend."""
@@ -87,8 +93,7 @@ class Watch:
         board = self.context.board
         match action:
             case Restart():
-                if board.phase is Phase.SERVING and self.restart is None:
-                    self.restart = action
+                self.restart = action  # one that waits for others gives way to one that is more urgent
             case SetWritable():
                 writable = Writable(action.ok, "" if action.ok else action.message, action.retry_after_s)
                 if writable.ok != board.snapshot.writable.ok:
