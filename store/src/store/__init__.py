@@ -5,6 +5,7 @@ Standard library only; Chroma itself is never imported.
 
 from store.activity import Activity, ActivityLock, StoreBusy
 from store.compaction import Compaction, compact
+from store.copying import Copy, LeftOut, copy
 from store.errors import (
     LogPurged,
     LogSwitchedOff,
@@ -16,6 +17,7 @@ from store.errors import (
     StoreInUse,
     StoreMissing,
     StoreReadOnly,
+    TargetNotEmpty,
     UnknownSchema,
     WrongOwner,
 )
@@ -30,8 +32,10 @@ __all__ = [
     "CollectionView",
     "Compaction",
     "Condition",
+    "Copy",
     "Holder",
     "Inspection",
+    "LeftOut",
     "LogAudit",
     "LogPurged",
     "LogSwitchedOff",
@@ -47,10 +51,12 @@ __all__ = [
     "StoreLocked",
     "StoreMissing",
     "StoreReadOnly",
+    "TargetNotEmpty",
     "UnknownSchema",
     "WriterLock",
     "WrongOwner",
     "compact",
+    "copy",
     "inspect",
     "prepare",
 ]

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from store import schema, segments
+from store import catalog, schema
 from store.database import opened
+from store.index.files import IDS
 from store.lock import DIRECTORY
 from store.openers import check_unused
 from store.preparation import check_closed, check_prepared
@@ -77,7 +78,7 @@ def compact(
         schema.check(database)
         check_prepared(path, database)
         before = _sqlite_bytes(database)
-        settled = {each.collection_id: segments.settled(each, path) for each in segments.read(database)}
+        settled = {each.id: _settled(each, path) for each in catalog.collections(database)}
         rows = SupersededRows(database, settled, progress)
         found = dropped = found_bytes = 0
         unfinished = []
@@ -109,6 +110,17 @@ def compact(
             seconds=_estimate_s(rows.rows, found, before - found_bytes) if dry_run else took_s,
             unfinished=tuple(unfinished),
         )
+
+
+def _settled(collection: catalog.Collection, store: Path) -> int:
+    """Last log row that both index and records have for good; 0 for none.
+
+    An index that was never saved is always made anew, so it holds nothing back. One that has files but no number is
+    about to be repaired: nothing is settled.
+    """
+    if collection.vector_seq is not None:
+        return min(collection.vector_seq, collection.metadata_seq or 0)
+    return 0 if (store / collection.vector_segment / IDS).exists() else collection.metadata_seq or 0
 
 
 def _estimate_s(rows: int, superseded: int, bytes_after: int) -> float:
