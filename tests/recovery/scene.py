@@ -15,6 +15,7 @@ from tests.recovery.servers import Guarded, Server, Stock
 from tests.recovery.workload import send
 
 _BATCH_ROWS = 500
+_TIMEOUT_S = 10.0
 _ROWS = {injuries.BIG: range(2_300), injuries.SMALL: range(5_000, 6_200)}
 """More than Chroma's 1,000 of a save in both; the big one also has rows that only the log holds."""
 
@@ -85,7 +86,7 @@ class Scene:
     def client(self) -> Client:
         """A connection to the server."""
         if self._client is None:
-            self._client = self.server.connect()
+            self._client = self.server.connect(_TIMEOUT_S)
         return self._client
 
     def write(self, first: int, count: int, *, collection: str = injuries.BIG, times: int = 1) -> str:

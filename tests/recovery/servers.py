@@ -23,7 +23,7 @@ import httpx
 import psutil
 
 from tests.recovery import confine
-from tests.recovery.clients import ChromaClient, Client, CortexClient
+from tests.recovery.clients import TIMEOUT_S, ChromaClient, Client, CortexClient
 from tests.recovery.rows import DIMENSIONS
 
 FILE_LIMIT_BYTES = 2 << 30
@@ -92,7 +92,7 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CORTEX_", "HEALTH_"))}
         return {**kept, "MALLOC_ARENA_MAX": "2", **self.extra}
 
-    def connect(self) -> Client:
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
         """A new connection."""
         raise NotImplementedError
 
@@ -209,8 +209,8 @@ class Stock(Server):
     def command(self) -> list[str]:
         return [sys.executable, str(CHROMA), "run", "--path", str(self.store), "--port", str(self.port)]
 
-    def connect(self) -> Client:
-        return ChromaClient(self.url)
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
+        return ChromaClient(self.url, timeout_s)
 
     def ready(self) -> bool:
         return self._answers(f"{self.url}/api/v2/heartbeat")
@@ -242,8 +242,8 @@ class Api(Server):
             **self.extra,
         }
 
-    def connect(self) -> Client:
-        return CortexClient(self.url, self.token)
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
+        return CortexClient(self.url, self.token, timeout_s)
 
     def ready(self) -> bool:
         return self._answers(f"{self.url}/healthz")
@@ -327,5 +327,5 @@ class GuardedChroma(Guarded):
         del mine["HEALTH_SCHEMA_COMMAND"]
         return {**mine, "HEALTH_SERVER": "chroma", "HEALTH_URL": f"{self.url}/api/v2/heartbeat", **self.extra}
 
-    def connect(self) -> Client:
-        return ChromaClient(self.url)
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
+        return ChromaClient(self.url, timeout_s)
