@@ -50,7 +50,7 @@ def check_due(end: End, run_since_ns: int | None, *, has_data: bool, now_ns: int
 
     Args:
         end: the last run's.
-        run_since_ns: start of the earliest run that was not verified afterwards; None when there is none.
+        run_since_ns: start of the earliest run that did not end cleanly and was not verified afterwards, or None.
         has_data: whether the store existed before this guard came.
         now_ns: of the epoch.
         everything: a scrub found damage: nothing is trusted.

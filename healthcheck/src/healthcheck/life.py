@@ -10,7 +10,7 @@ import time
 import store
 from healthcheck.actions import Phase, Restart, RestartReason
 from healthcheck.context import Context, Refused
-from healthcheck.ends import Check, check_due, end_left_behind, end_of
+from healthcheck.ends import Check, End, check_due, end_left_behind, end_of
 from healthcheck.fence import Pause, pause, with_crash
 from healthcheck.loop import StopRequested
 from healthcheck.maintaining import maintain
@@ -215,7 +215,7 @@ class Life:
         """Complete the mark of this run."""
         context = self._context
         ended = server.ended() or Exit(-signal.SIGKILL, server.ran_s)
-        context.server = None
+        context.server = context.board.server_pid = None
         self._watch.let_go()
         end = end_of(
             asked=server.stopped_in_time,
@@ -224,7 +224,10 @@ class Life:
             disk_full=context.notebook.notes.disk_full,
         )
         context.board.counts.ends[str(end)] += 1
-        context.notebook.write(end=end, end_message=message or f"the server {ended}")
+        changes: dict[str, object] = {"end": end, "end_message": message or f"the server {ended}"}
+        if end is End.CLEAN:
+            changes["run_since_ns"] = None
+        context.notebook.write(**changes)
 
     def _memory_kills(self) -> int:
         return self._watch.look().memory_kills or 0

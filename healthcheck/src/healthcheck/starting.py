@@ -172,6 +172,7 @@ def _start_server(context: Context) -> None:
     server = Server(context.command, context.log, lock_fd=context.lock_fd, temporary=context.temporary)
     context.server = server
     board.counts.starts += 1
+    board.server_pid = server.pid
     board.server_since_s = server.started_wall_s
     board.enter(Phase.STARTING)
     context.log.info("server.started", pid=server.pid)
