@@ -4,6 +4,7 @@ Standard library only; Chroma itself is never imported.
 """
 
 from store.activity import Activity, ActivityLock, StoreBusy
+from store.assembly import Assembly, assemble
 from store.compaction import Compaction, compact
 from store.copying import Copy, LeftOut, copy
 from store.errors import (
@@ -25,14 +26,19 @@ from store.inspection import CollectionView, Inspection, Orphan, inspect
 from store.lock import Holder, StoreLocked, WriterLock
 from store.log import LogAudit
 from store.preparation import Condition, Preparation, prepare
+from store.verification import Depth, Finding, FindingKind, Remedy, Verification, verify
 
 __all__ = [
     "Activity",
     "ActivityLock",
+    "Assembly",
     "CollectionView",
     "Compaction",
     "Condition",
     "Copy",
+    "Depth",
+    "Finding",
+    "FindingKind",
     "Holder",
     "Inspection",
     "LeftOut",
@@ -44,6 +50,7 @@ __all__ = [
     "Orphan",
     "Preparation",
     "PreparationFailed",
+    "Remedy",
     "StoreBusy",
     "StoreDamaged",
     "StoreError",
@@ -53,10 +60,13 @@ __all__ = [
     "StoreReadOnly",
     "TargetNotEmpty",
     "UnknownSchema",
+    "Verification",
     "WriterLock",
     "WrongOwner",
+    "assemble",
     "compact",
     "copy",
     "inspect",
     "prepare",
+    "verify",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from store import catalog, index, schema, snapshot
@@ -37,6 +38,8 @@ class Copy:
     log_rows: int
     newest_row: int
     """Number of the newest log row in it."""
+    rows_to_apply: int
+    """Log rows that Chroma applies to the indexes at their first use."""
     sqlite_bytes: int
     index_bytes: int
     seconds: float
@@ -72,7 +75,7 @@ def copy(source: Path, target: Path, *, progress: Progress = silent) -> Copy:
                 saved[each.vector_segment] = copy_index(
                     source / each.vector_segment,
                     stage / each.vector_segment,
-                    lambda segment=each.vector_segment: read_saved_row(database, segment),  # type: ignore[misc]
+                    partial(read_saved_row, database, each.vector_segment),
                 )
             except index.IndexTorn as torn:
                 if read_saved_row(database, each.vector_segment) is not None:
@@ -89,6 +92,7 @@ def copy(source: Path, target: Path, *, progress: Progress = silent) -> Copy:
             left_out=tuple(left_out),
             log_rows=kept.log_rows,
             newest_row=kept.newest_row,
+            rows_to_apply=kept.rows_to_apply,
             sqlite_bytes=database_path(stage).stat().st_size,
             index_bytes=sum(index.size_bytes(folder) for folder in stage.iterdir() if folder.is_dir()),
             seconds=time.monotonic() - started_s,

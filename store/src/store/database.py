@@ -106,7 +106,13 @@ def opened_to_read(store: Path) -> Iterator[sqlite3.Connection]:
 
     Where a crash left something that only a writer can roll back, SQLite does so first, as Chroma would.
     """
-    path = database_path(store)
+    with file_opened_to_read(database_path(store)) as database:
+        yield database
+
+
+@contextlib.contextmanager
+def file_opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """The same for a database of any name."""
     try:
         try:
             database = _read_only(path, "ro")

@@ -17,6 +17,13 @@ from store.staging import sync
 _PAGES = 2_000
 """Between two reports of progress: 8 MB."""
 
+_TO_APPLY = """
+SELECT count(*) FROM embeddings_queue
+JOIN segments ON segments.collection = substr(topic, -36) AND segments.scope = 'VECTOR'
+LEFT JOIN max_seq_id ON max_seq_id.segment_id = segments.id
+WHERE embeddings_queue.seq_id > coalesce(max_seq_id.seq_id, 0)
+"""
+
 
 def take(source: sqlite3.Connection, stage: Path, progress: Progress) -> None:
     """Copy the database with SQLite's online backup, as it is at one moment. Writers go on in WAL mode.
@@ -50,6 +57,8 @@ class Held:
     indexes: int
     log_rows: int
     newest_row: int
+    rows_to_apply: int
+    """Rows after the indexes, all of a collection's without one."""
 
 
 def set_indexes(stage: Path, saved: Mapping[str, int]) -> Held:
@@ -76,8 +85,9 @@ def set_indexes(stage: Path, saved: Mapping[str, int]) -> Held:
         database.executemany("INSERT INTO max_seq_id (segment_id, seq_id) VALUES (?, ?)", kept.items())
         database.execute("COMMIT")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (pending,) = database.execute(_TO_APPLY).fetchone()
         rows, newest = database.execute("SELECT count(*), coalesce(max(seq_id), 0) FROM embeddings_queue").fetchone()
     for gone in saved.keys() - kept.keys():
         shutil.rmtree(stage / gone)
     sync(database_path(stage))
-    return Held(collections=len(segments), indexes=len(kept), log_rows=rows, newest_row=newest)
+    return Held(collections=len(segments), indexes=len(kept), log_rows=rows, newest_row=newest, rows_to_apply=pending)

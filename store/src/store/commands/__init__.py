@@ -1,6 +1,13 @@
 """The commands of `python -m store`, in the order in which the help lists them."""
 
-from store.commands import compact, copy, inspect, prepare
+from store.commands import assemble, compact, copy, inspect, prepare, verify
 from store.commands.command import Command
 
-COMMANDS: tuple[Command, ...] = (prepare.COMMAND, inspect.COMMAND, copy.COMMAND, compact.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    prepare.COMMAND,
+    inspect.COMMAND,
+    verify.COMMAND,
+    copy.COMMAND,
+    assemble.COMMAND,
+    compact.COMMAND,
+)
