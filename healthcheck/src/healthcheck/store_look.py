@@ -28,7 +28,7 @@ from healthcheck.write_lock import write_lock_holder
 _BUSY_TIMEOUT_S = 2.0
 _COLLECTIONS = """
 SELECT collections.id, coalesce(collections.dimension, 0), databases.name, databases.tenant_id, vector.id, metadata.id,
-       max_seq_id.seq_id
+       coalesce(max_seq_id.seq_id, -1)
 FROM collections JOIN databases ON databases.id = collections.database_id
 LEFT JOIN segments AS vector ON vector.collection = collections.id AND vector.scope = 'VECTOR'
 LEFT JOIN segments AS metadata ON metadata.collection = collections.id AND metadata.scope = 'METADATA'
@@ -213,16 +213,9 @@ class StoreLook:
 
 def _collections(database: sqlite3.Connection) -> list[_Collection]:
     return [
-        _Collection(str(identity), int(dimensions), str(name), str(tenant), str(vector), str(metadata), _seq_id(saved))
+        _Collection(str(identity), int(dimensions), str(name), str(tenant), str(vector), str(metadata), int(saved))
         for identity, dimensions, name, tenant, vector, metadata, saved in database.execute(_COLLECTIONS)
     ]
-
-
-def _seq_id(value: object) -> int:
-    """Stores that came from older versions of Chroma hold big-endian blobs."""
-    if isinstance(value, bytes):
-        return int.from_bytes(value, "big")
-    return value if isinstance(value, int) else -1
 
 
 def _is_index_folder(entry: os.DirEntry[str]) -> bool:

@@ -136,17 +136,6 @@ def test_a_log_that_was_switched_off_is_seen(folder: Path, database: sqlite3.Con
     assert not StoreLook(folder).look().log_kept
 
 
-def test_numbers_of_older_versions_are_blobs(folder: Path, database: sqlite3.Connection) -> None:
-    database.execute("ALTER TABLE max_seq_id RENAME TO old")
-    database.execute("CREATE TABLE max_seq_id (segment_id TEXT PRIMARY KEY, seq_id BLOB)")
-    for segment, seq_id in database.execute("SELECT segment_id, seq_id FROM old").fetchall():
-        database.execute("INSERT INTO max_seq_id VALUES (?, ?)", (segment, seq_id.to_bytes(8, "big")))
-    look = StoreLook(folder)
-    look.look()
-    append(database, "large", 10)
-    assert look.look().lag_rows == 21
-
-
 def test_looking_changes_nothing_and_needs_no_lock(folder: Path, database: sqlite3.Connection) -> None:
     look = StoreLook(folder)
     database.execute("BEGIN EXCLUSIVE")
