@@ -26,6 +26,7 @@ from store.inspection import CollectionView, Inspection, Orphan, inspect
 from store.lock import Holder, StoreLocked, WriterLock
 from store.log import LogAudit
 from store.preparation import Condition, Preparation, prepare
+from store.repairing import Repair, repair
 from store.verification import Depth, Finding, FindingKind, Remedy, Verification, verify
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Preparation",
     "PreparationFailed",
     "Remedy",
+    "Repair",
     "StoreBusy",
     "StoreDamaged",
     "StoreError",
@@ -68,5 +70,6 @@ __all__ = [
     "copy",
     "inspect",
     "prepare",
+    "repair",
     "verify",
 ]

@@ -55,6 +55,15 @@ def check_not_open_here(store: Path) -> None:
         )
 
 
+def is_in_use(store: Path) -> bool:
+    """Whether a process has the database open, as far as it can be seen.
+
+    To be asked before this process opens it: closing a file drops all POSIX locks that the process has on it.
+    """
+    path = database_path(store)
+    return bool(processes_with_open(path)) or _wal_holder(path) is not None
+
+
 def processes_with_open(path: Path) -> list[int]:
     """Ids of the processes, seen from here, that have the file open; without those of other users, unless root."""
     wanted = path.stat()
