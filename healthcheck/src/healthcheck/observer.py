@@ -23,10 +23,10 @@ from healthcheck.observation import (
     ServerView,
 )
 from healthcheck.open_files import open_files
-from healthcheck.server_watch import Asker, ServerWatch
+from healthcheck.server_watch import ASK_EVERY_S, Asker, ServerWatch
 from healthcheck.store_look import StoreLook
 from healthcheck.store_watch import StoreWatch, in_words
-from healthcheck.thresholds import split_url
+from healthcheck.url import split_url
 
 LOOK_EVERY_S = 60.0
 LOOK_REST = 500.0
@@ -45,7 +45,7 @@ class Observer:
         self._limits = limits
         self._has_store = limits.server is not ServerKind.NONE
         self._store = StoreWatch(Path(limits.store_path))
-        self._watch = ServerWatch(_asker(limits, self._store.look))
+        self._watch = ServerWatch(_asker(limits, self._store.look), min(ASK_EVERY_S, limits.canary_interval_s))
         self._files: OpenFiles | None = None
         self._files_at_s = float("-inf")
         self._full_pid: int | None = None
@@ -68,8 +68,9 @@ class Observer:
         disk = self._disk() if self._has_store else None
         server = self._server(pid, now_s, disk)
         if self._has_store:
-            self._store.mind(now_s, self._pid_to_look_at(server, phase), blocked=self._blocked(server))
-            server = replace(server, write_lock_pid=self._store.seen.write_lock_pid)
+            blocked = self._blocked(server)
+            self._store.mind(now_s, self._pid_to_look_at(server, phase), blocked=blocked)
+            server = replace(server, write_lock_pid=self._store.seen.write_lock_pid if blocked else None)
             self._note("store", self._store.seen.problem)
         return Observation(
             at_s=now_s,

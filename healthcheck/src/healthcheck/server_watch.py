@@ -12,7 +12,7 @@ from healthcheck.observation import ServerView
 
 ASK_EVERY_S = 5.0
 ASK_EVERY_UNREADY_S = 0.5
-"""While it starts: readiness is told at most this much late."""
+"""While it starts or fails: readiness is told at most this much late."""
 
 Publish = Callable[[ServerView], None]
 
@@ -33,8 +33,10 @@ class Asker(Protocol):
 class ServerWatch:
     """Asks the process that the guard names, again and again."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: Asker, every_s: float = ASK_EVERY_S) -> None:
+        """Args: asker: for this kind of server. every_s: from one question to the next, while it is ready."""
         self._asker = asker
+        self._every_s = every_s
         self._changed = threading.Condition()
         self._pid: int | None = None
         self._view = ServerView(running=False)
@@ -73,7 +75,7 @@ class ServerWatch:
                 pid, view = self._pid, self._view
             seen = self._asker.ask(view, lambda between, pid=pid: self._publish(pid, between))  # type: ignore[misc]
             self._publish(pid, seen)
-            pause_s = ASK_EVERY_UNREADY_S if seen.status == "starting" or not seen.answered else ASK_EVERY_S
+            pause_s = self._every_s if seen.ready else min(self._every_s, ASK_EVERY_UNREADY_S)
             with self._changed:
                 self._changed.wait_for(lambda pid=pid: self._closed or self._pid != pid, pause_s)  # type: ignore[misc]
 

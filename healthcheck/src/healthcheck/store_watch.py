@@ -15,7 +15,7 @@ from store import StoreError
 
 LOOK_EVERY_S = 60.0
 LOOK_AGAIN_S = 5.0
-"""After a look that failed."""
+"""After a look that failed; and for the holder of the write lock, while writes are blocked."""
 REST = 500.0
 """A look is followed by a rest of this many times its own length: 0.2 % of a core at most, however large the store."""
 WALK_LIMIT_S = 10.0
@@ -32,7 +32,7 @@ class Seen:
     problem: str = ""
     """Why the last look failed; empty when it did not."""
     write_lock_pid: int | None = None
-    """Holder of SQLite's write lock, while writes are blocked."""
+    """Holder of SQLite's write lock, as last looked for while writes were blocked."""
 
 
 class StoreWatch:
@@ -45,9 +45,8 @@ class StoreWatch:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
-        self._next_s = 0.0
-        self._blocked = False
-        self._due = self._closed = False
+        self._next_s = self._lock_next_s = 0.0
+        self._due = self._lock_due = self._closed = False
 
     def mind(self, now_s: float, pid: int | None, *, blocked: bool) -> None:
         """Start a look if it is time. Returns at once.
@@ -67,15 +66,16 @@ class StoreWatch:
                 self._pid, self._next_s = pid, now_s
                 self.look.forget()
                 self.look.take_up()
-            self._blocked = blocked
-            if now_s < self._next_s:
-                return
-            self._next_s = float("inf")
-            self._due = True
-            self._changed.notify()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="store-watch", daemon=True)
-                self._thread.start()
+            if not blocked:
+                self._lock_next_s = now_s
+            elif now_s >= self._lock_next_s:
+                self._lock_next_s = now_s + LOOK_AGAIN_S
+                self._lock_due = True
+            if now_s >= self._next_s:
+                self._next_s = float("inf")
+                self._due = True
+            if self._due or self._lock_due:
+                self._wake()
 
     def let_go(self, limit_s: float) -> bool:
         """Break off a running look and begin none before `mind` names a process; whether the store is closed."""
@@ -90,29 +90,38 @@ class StoreWatch:
             self._closed = True
             self._changed.notify()
 
+    def _wake(self) -> None:
+        self._changed.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="store-watch", daemon=True)
+            self._thread.start()
+
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._due)
+                self._changed.wait_for(lambda: self._closed or self._due or self._lock_due)
                 if self._closed:
                     return
-                self._due, blocked = False, self._blocked
-            start_s = time.monotonic()
-            self.seen = self._looked(blocked=blocked)
-            now_s = time.monotonic()
-            rest_s = LOOK_AGAIN_S if self.seen.problem or blocked else max(LOOK_EVERY_S, REST * (now_s - start_s))
-            with self._changed:
-                if self._next_s == float("inf"):  # else another process was named meanwhile
-                    self._next_s = now_s + rest_s
+                look, lock = self._due, self._lock_due
+                self._due = self._lock_due = False
+            if lock:
+                self.seen = replace(self.seen, write_lock_pid=self.look.write_lock_holder())
+            if look:
+                self._take_a_look()
 
-    def _looked(self, *, blocked: bool) -> Seen:
-        before = replace(self.seen, problem="", write_lock_pid=self.look.write_lock_holder() if blocked else None)
+    def _take_a_look(self) -> None:
+        start_s = time.monotonic()
         try:
             view = self.look.look()
             size = allocated_bytes(str(self._store), time.monotonic() + WALK_LIMIT_S)
+            self.seen = Seen(view, size, write_lock_pid=self.seen.write_lock_pid)
         except (OSError, sqlite3.Error, StoreError, ValueError) as error:
-            return replace(before, problem=in_words(error))
-        return replace(before, view=view, bytes=size)
+            self.seen = replace(self.seen, problem=in_words(error))
+        now_s = time.monotonic()
+        rest_s = LOOK_AGAIN_S if self.seen.problem else max(LOOK_EVERY_S, REST * (now_s - start_s))
+        with self._changed:
+            if self._next_s == float("inf"):  # else another process was named meanwhile
+                self._next_s = now_s + rest_s
 
 
 def in_words(why: object) -> str:
