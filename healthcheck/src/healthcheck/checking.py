@@ -33,14 +33,15 @@ def check(context: Context, due: Check) -> None:
     started_s = time.monotonic()
     done = context.look_at("verify", *_arguments(due))
     found = _findings(context, done)
-    if found.to_restore:
-        raise Refused(EXIT_UNUSABLE, f"the store is damaged: {_some(found.to_restore)}. Restore it from a backup.")
+    if found.fatal:
+        raise Refused(EXIT_UNUSABLE, f"the store is damaged: {_some(found.fatal)}. Restore it from a backup.")
     if found.mendable or found.removable:
         found = _repair(context, due, found)
-    if found.undecided:
+    if found.unmended:
         # Serving what may be wrong is better than serving nothing, and touching it could destroy what is right.
-        context.remarks["undecided"] = (
-            f"{found.undecided} findings where neither index nor log is provably right: restore from a backup"
+        context.remarks["unmended"] = (
+            f"{found.unmended} findings at the start that no repair mends, {found.undecided} of them undecided between "
+            "index and log; the log names them: restore them from a backup"
         )
     context.log.info("verified", undecided=found.undecided, took_s=round(time.monotonic() - started_s, 3))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_NOT_DAMAGE = {"busy"}
-"""Kinds of findings that say nothing about the store."""
-_REBUILD, _REMOVE, _UNDECIDED, _RESTORE = "rebuild", "remove", "undecided", "restore"
+_REBUILD, _REMOVE, _UNDECIDED = "rebuild", "remove", "undecided"
+_SQLITE_DAMAGED = "sqlite_damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,10 @@ class Found:
     """Broken indexes that are rebuilt from the log."""
     removable: int
     """What nobody misses: orphan folders, leftovers of an interrupted save."""
-    to_restore: tuple[str, ...]
-    """Damage that only a backup mends, in words."""
+    fatal: tuple[str, ...]
+    """Damage of SQLite itself, in words: serving would write into it."""
+    unmended: int
+    """What no repair mends and the server can live with: it serves, and somebody should look."""
     lines: tuple[str, ...]
     """Every finding in one line, for the log."""
 
@@ -31,13 +32,15 @@ def count_findings(result: Mapping[str, object]) -> Found:
     """Take them out of the result."""
     given = result.get("findings")
     rows = [row for row in given if isinstance(row, dict)] if isinstance(given, list | tuple) else []
-    counting = [row for row in rows if row.get("kind") not in _NOT_DAMAGE]
     return Found(
-        findings=len(counting),
-        undecided=sum(row.get("remedy") == _UNDECIDED for row in counting),
-        mendable=sum(row.get("remedy") == _REBUILD for row in counting),
-        removable=sum(row.get("remedy") == _REMOVE for row in counting),
-        to_restore=tuple(_line(row) for row in counting if row.get("remedy") == _RESTORE),
+        findings=len(rows),
+        undecided=sum(row.get("remedy") == _UNDECIDED for row in rows),
+        mendable=sum(row.get("remedy") == _REBUILD for row in rows),
+        removable=sum(row.get("remedy") == _REMOVE for row in rows),
+        fatal=tuple(_line(row) for row in rows if row.get("kind") == _SQLITE_DAMAGED),
+        unmended=sum(
+            row.get("remedy") not in {_REBUILD, _REMOVE} and row.get("kind") != _SQLITE_DAMAGED for row in rows
+        ),
         lines=tuple(_line(row) for row in rows),
     )
 

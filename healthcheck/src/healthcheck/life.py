@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 import time
+from dataclasses import dataclass
 
 import store
 from healthcheck.actions import Phase, Restart, RestartReason
@@ -28,6 +29,15 @@ _HANGING_GRACE_S = 10.0
 _POLL_S = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class _Restarting:
+    """A restart under way."""
+
+    reason: str
+    began_s: float
+    verify_everything: bool = False
+
+
 class Life:
     """Runs in the main thread."""
 
@@ -35,8 +45,8 @@ class Life:
         self._context = context
         self._watch = watch
         self._has_data = context.settings.has_store and (context.store / "chroma.sqlite3").exists()
-        self._restarting: tuple[Restart, float] | None = None
-        """The restart under way, and when it began; until the server serves again."""
+        self._restarting: _Restarting | None = None
+        """Until the server serves again."""
         self._lock: store.ActivityLock | None = None
         self._kills_before = 0
 
@@ -102,10 +112,9 @@ class Life:
         self._kills_before = self._memory_kills()
         start(context, self._due())
         if self._restarting is not None:
-            restart, began_s = self._restarting
-            self._restarting = None
-            outcome = "done" if is_ready(context) else "the server did not become ready"
-            context.board.did("restart", f"{restart.reason}: {restart.message}", outcome, time.monotonic() - began_s)
+            restarting, self._restarting = self._restarting, None
+            outcome = "done" if is_ready(context) else "failed: the server did not become ready"
+            context.board.did("restart", restarting.reason, outcome, time.monotonic() - restarting.began_s)
 
     def _due(self) -> Check | None:
         """How deep to verify before the start."""
@@ -117,7 +126,7 @@ class Life:
             notes.run_since_ns,
             has_data=self._has_data,
             now_ns=time.time_ns(),
-            everything=self._restarting is not None and self._restarting[0].verify_everything,
+            everything=self._restarting is not None and self._restarting.verify_everything,
         )
         self._has_data = True
         return due
@@ -179,12 +188,13 @@ class Life:
         restart, self._watch.restart = self._watch.restart, None
         if restart is None:
             return
-        self._restarting = restart, time.monotonic()
+        reason = f"{restart.reason}: {restart.message}"
+        self._restarting = _Restarting(reason, time.monotonic(), restart.verify_everything)
         context.remarks.pop("restart", None)
         grace_s = context.settings.stop_grace_s
         if restart.reason in _HANGING:
             grace_s = min(grace_s, _HANGING_GRACE_S)
-        context.board.enter(Phase.STOPPING, f"{restart.reason}: {restart.message}")
+        context.board.enter(Phase.STOPPING, reason)
         self._watch.scrubbing.stop()
         server.stop(context.loop, grace_s)
         self._note_end(server)
@@ -198,7 +208,7 @@ class Life:
         context, settings = self._context, self._context.settings
         server = context.server
         self._watch.restart = None
-        self._restarting = None
+        self._restarting = _Restarting(f"crash: {message}", time.monotonic())
         self._release()
         self._watch.scrubbing.stop()
         if server is None:
@@ -209,7 +219,6 @@ class Life:
         context.notebook.write(crashes=crashes)
         context.board.enter(Phase.BACKING_OFF, message)
         context.log.failed("server.crashed", reason=message, end=str(notes.end), crashes=len(crashes.times_s))
-        context.board.counts.actions["restart after crash", str(notes.end)] += 1
 
     def _note_end(self, server: Server, message: str = "") -> None:
         """Complete the mark of this run."""

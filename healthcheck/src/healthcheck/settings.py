@@ -12,7 +12,7 @@ from typing import TypeVar
 from healthcheck.limits import Limits, MemoryModel, ServerKind
 from healthcheck.schedule import parse_schedule
 from healthcheck.state_file import DEFAULT_PATH, DEFAULT_TICK_S
-from healthcheck.thresholds import split_url
+from healthcheck.url import split_url
 
 EXIT_SETTINGS = 78
 """`EX_CONFIG` of sysexits.h."""

@@ -16,8 +16,8 @@ from healthcheck.measure import memory
 from healthcheck.predicting import memory_shortage, rebuild_seconds, stored
 from healthcheck.settings import OnMemoryShort
 from healthcheck.supervise import Server
-from healthcheck.thresholds import split_url
 from healthcheck.units import human_bytes
+from healthcheck.url import split_url
 
 EXIT_UNUSABLE = 65
 EXIT_LOCKED = 75
@@ -47,8 +47,11 @@ def start(context: Context, due: Check | None) -> None:
     if due is not None:
         context.remarks.clear()
         context.board.enter(Phase.PREPARING)
-        _wait_for_room(context)
-        _empty(context.temporary)
+        try:
+            _wait_for_room(context)
+            _empty(context.temporary)
+        except OSError as error:
+            raise Refused(EXIT_UNUSABLE, f"{context.store} cannot be used: {error}") from error
         _make_tables(context)
         _prepare(context)
         check(context, due)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 
 from healthcheck.actions import Action, Phase, Restart, Scrub, SetWritable
 from healthcheck.board import Writable
@@ -30,9 +31,20 @@ class Watch:
         self._decider = Decider(context.settings, context.notebook.notes.remembered)
         self._wall_behind_s = time.time() - time.monotonic()
         self._logged_at_s = 0.0
+        self._failure = ""
 
     def tick(self) -> None:
-        """Look, judge, decide, publish."""
+        """Look, judge, decide, publish. What goes wrong in it is told, and the server goes on."""
+        try:
+            self._tick()
+        except Exception as error:  # the state is not published then, so that the probe tells it as well
+            if repr(error) != self._failure:
+                self._failure = repr(error)
+                self.context.log.failed("tick.failed", reason=repr(error), trace=traceback.format_exc())
+        else:
+            self._failure = ""
+
+    def _tick(self) -> None:
         context = self.context
         context.board.counts.ticks += 1
         self._show_progress()

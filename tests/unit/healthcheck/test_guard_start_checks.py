@@ -61,12 +61,12 @@ def test_findings_are_counted_by_what_helps() -> None:
                 finding("orphan_folder", "remove"),
                 finding("disagreement", "undecided"),
                 finding("sqlite_damaged", "restore"),
-                finding("busy", "none"),
+                finding("record_wrong", "restore"),
             ]
         }
     )
-    assert (found.findings, found.mendable, found.removable, found.undecided) == (4, 1, 1, 1)
-    assert found.to_restore == ("sqlite_damaged in a: why (remedy: restore)",)
+    assert (found.findings, found.mendable, found.removable, found.undecided, found.unmended) == (5, 1, 1, 1, 2)
+    assert found.fatal == ("sqlite_damaged in a: why (remedy: restore)",)
     assert len(found.lines) == 5
 
 
