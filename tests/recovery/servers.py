@@ -129,13 +129,10 @@ class Server:
 
         def up() -> bool:
             if self.exit_code() is not None:
-                raise NotReady(f"ended with {self.exit_code()}: {self.last_words()}")
+                raise NotReady(f"ended with {self.exit_code()}: {self.last_words()} (all of it: {self.log})")
             return self.ready()
 
-        try:
-            return wait_until(up, f"{self.command()[-1]} to be ready", limit_s)
-        except NotReady as problem:
-            raise NotReady(f"{problem}; last words: {self.last_words()}") from None
+        return wait_until(up, f"{self.command()[-1]} to be ready; see {self.log}", limit_s)
 
     def exit_code(self) -> int | None:
         """None while it runs, or before it was started."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.recovery import confine, injuries
 from tests.recovery.scene import Scene
-from tests.recovery.servers import Api, Guarded, Stock, wait_until
+from tests.recovery.servers import Api, Stock, Victim, wait_until
 
 FILLER = "filler"
 _LATER_ROWS = 100_000
@@ -38,9 +38,7 @@ while os.path.exists("/proc/" + sys.argv[1] + "/exe"):
 
 def server_pid(scene: Scene) -> int:
     """The process that has the store open."""
-    pid = scene.server.server_pid() if isinstance(scene.server, Guarded) else scene.server.process.pid
-    assert pid is not None
-    return pid
+    return scene.server.victims(Victim.SERVER)[0]
 
 
 def fill(scene: Scene, leave_bytes: int) -> None:
