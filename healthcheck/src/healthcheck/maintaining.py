@@ -46,4 +46,4 @@ def _do(context: Context, step: Step, left_s: float) -> Done:
         case StepKind.COMPACT:
             return context.work_on("compact", "--time-limit-s", f"{left_s:.0f}", limit_s=left_s + _OVER_S)
         case StepKind.RENEW:
-            return context.work_on("repair", "--renew", step.collection_id, limit_s=left_s + _OVER_S)
+            return context.work_on("renew", step.collection_id, limit_s=left_s + _OVER_S)

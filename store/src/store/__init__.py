@@ -26,6 +26,7 @@ from store.inspection import CollectionView, Inspection, Orphan, inspect
 from store.lock import Holder, StoreLocked, WriterLock
 from store.log import LogAudit
 from store.preparation import Condition, Preparation, prepare
+from store.renewing import Renewal, renew
 from store.repairing import Repair, repair
 from store.verification import Depth, Finding, FindingKind, Remedy, Verification, verify
 
@@ -52,6 +53,7 @@ __all__ = [
     "Preparation",
     "PreparationFailed",
     "Remedy",
+    "Renewal",
     "Repair",
     "StoreBusy",
     "StoreDamaged",
@@ -70,6 +72,7 @@ __all__ = [
     "copy",
     "inspect",
     "prepare",
+    "renew",
     "repair",
     "verify",
 ]

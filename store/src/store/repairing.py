@@ -60,6 +60,7 @@ def repair(
     verification: Verification | None = None,
     *,
     depth: Depth = Depth.QUICK,
+    only_changed_since_ns: int | None = None,
     trust_log_since_ns: int | None = None,
     progress: Progress = silent,
 ) -> Repair:
@@ -73,6 +74,7 @@ def repair(
         path: the store.
         verification: what was found before; None to look now.
         depth: how deep to look now.
+        only_changed_since_ns: as for `verify`.
         trust_log_since_ns: as for `verify`.
         progress: told what is being done.
 
@@ -83,7 +85,13 @@ def repair(
     check_closed(path)
     check_unused(path)
     if verification is None:
-        verification = verify(path, depth, progress=progress, trust_log_since_ns=trust_log_since_ns)
+        verification = verify(
+            path,
+            depth,
+            progress=progress,
+            only_changed_since_ns=only_changed_since_ns,
+            trust_log_since_ns=trust_log_since_ns,
+        )
     damaged = any(each.kind is FindingKind.SQLITE_DAMAGED for each in verification.findings)
     left = verification.findings if damaged else verification.undecided
     open_ = {each.collection_id for each in left if each.collection_id}

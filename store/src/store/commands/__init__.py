@@ -1,6 +1,6 @@
 """The commands of `python -m store`, in the order in which the help lists them."""
 
-from store.commands import assemble, compact, copy, inspect, prepare, repair, verify
+from store.commands import assemble, compact, copy, inspect, prepare, renew, repair, verify
 from store.commands.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -11,4 +11,5 @@ COMMANDS: tuple[Command, ...] = (
     copy.COMMAND,
     assemble.COMMAND,
     compact.COMMAND,
+    renew.COMMAND,
 )

@@ -14,12 +14,6 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_depth(parser)
     add_evidence(parser)
     parser.add_argument("--bytes-per-s", type=int, metavar="N", help="read no faster than this, about")
-    parser.add_argument(
-        "--only-changed-since-ns",
-        type=int,
-        metavar="NS",
-        help="look only quickly at indexes not written since (nanoseconds since the epoch)",
-    )
 
 
 def add_depth(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +33,12 @@ def add_evidence(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="NS",
         help="start of a run that did not end cleanly: indexes written since are wrong where the log differs",
+    )
+    parser.add_argument(
+        "--only-changed-since-ns",
+        type=int,
+        metavar="NS",
+        help="look only quickly at indexes not written since (nanoseconds since the epoch)",
     )
 
 
