@@ -11,5 +11,4 @@ COMMANDS: tuple[Command, ...] = (
     copy.COMMAND,
     assemble.COMMAND,
     compact.COMMAND,
-    renew.COMMAND,
 )

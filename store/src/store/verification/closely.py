@@ -19,7 +19,7 @@ from store.verification.presence import Part, Presence, Tally
 from store.verification.structure import Structure, read_structure
 from store.verification.subject import Subject
 
-_PART_IDS = 50_000
+_PART_IDS = 20_000
 """Ids whose states are in memory at once."""
 
 

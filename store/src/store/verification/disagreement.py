@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ from store.verification.presence import Tally
 from store.verification.subject import Subject
 from store.verification.vectors import Match, compare, is_broken, only_length_differs
 
-_BATCH = 500
-"""Vectors read in one transaction."""
+_VECTORS = "SELECT seq_id, vector FROM embeddings_queue WHERE seq_id IN (SELECT value FROM json_each(?))"
+_BATCH = 200
+"""Vectors read at once."""
 _EXAMINED = 20_000
 """Differing vectors that are looked at one by one; more than that are all alike."""
 _FOREIGN_SAMPLE = 20
@@ -37,17 +39,12 @@ class Comparison:
 
     def compare(self, pairs: list[int]) -> None:
         """Compare some vectors, given as row of the log << 32 | label, sorted."""
-        database = self.subject.database
         for start in range(0, len(pairs), _BATCH):
-            database.execute("BEGIN")
-            logged = [
-                (pair >> 32, pair & 0xFFFFFFFF, self._logged(pair >> 32)) for pair in pairs[start : start + _BATCH]
-            ]
-            database.execute("COMMIT")
-            self.subject.pace.spent(sum(len(vector) for _, _, vector in logged))
-            for seq_id, label, vector in logged:
-                if vector:  # else the collection was deleted meanwhile
-                    self._compare(seq_id, label, vector)
+            labels = {pair >> 32: pair & 0xFFFFFFFF for pair in pairs[start : start + _BATCH]}
+            logged = self.subject.database.execute(_VECTORS, (json.dumps(list(labels)),)).fetchall()
+            self.subject.pace.spent(sum(len(vector or b"") for _, vector in logged))
+            for seq_id, vector in logged:
+                self._compare(seq_id, labels[seq_id], vector)
 
     def differing(self) -> list[tuple[int, int]]:
         """Row and label of vectors that differ; where most differ in the last places alone, the machine rounds so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from store.verification.fold import GONE, applied
 from store.verification.logged import DELETE, HAS_METADATA, operation_of, seq_of
@@ -12,6 +13,16 @@ from store.verification.presence import Tally
 from store.verification.subject import Subject
 
 _DOCUMENT = "chroma:document"
+_LOGGED = "SELECT seq_id, metadata FROM embeddings_queue WHERE seq_id IN (SELECT value FROM json_each(?))"
+_METADATA = """
+SELECT id, key, string_value, int_value, float_value, bool_value FROM embedding_metadata
+WHERE id IN (SELECT value FROM json_each(?))
+"""
+_ARRAYS = """
+SELECT id, key, string_value, int_value, float_value, bool_value FROM embedding_metadata_array
+WHERE id IN (SELECT value FROM json_each(?)) ORDER BY rowid
+"""
+_TEXTS = "SELECT id, c0 FROM embedding_fulltext_search_content WHERE id IN (SELECT value FROM json_each(?))"
 _BATCH = 200
 """Records read in one transaction."""
 
@@ -61,12 +72,12 @@ def compare(subject: Subject, rows: _Spoken, records: Mapping[int, int], until: 
     database = subject.database
     known = sorted((row, hashed) for hashed, row in records.items() if hashed in rows)
     for start in range(0, len(known), _BATCH):
+        batch = {row: rows[hashed] for row, hashed in known[start : start + _BATCH]}
         database.execute("BEGIN")
-        read_bytes = 0
-        for row, hashed in known[start : start + _BATCH]:
-            said, size = _said(database, rows[hashed])
-            read_bytes += size
-            if said is not None and _differ(said, _stored(database, row)) and _is_settled(database, row, until):
+        said, read_bytes = _said(database, batch)
+        stored = _stored(database, list(batch))
+        for row in batch:
+            if row in said and _differ(said[row], stored[row]) and _is_settled(database, row, until):
                 wrong.add(row)
         database.execute("COMMIT")
         subject.pace.spent(2 * read_bytes)
@@ -79,43 +90,47 @@ def _differ(said: dict[str, object], stored: dict[str, object]) -> bool:
     return any(said.get(key) != stored.get(key) for key in (said.keys() | stored.keys()) - skipped)
 
 
-def _said(database: sqlite3.Connection, rows: list[int]) -> tuple[dict[str, object] | None, int]:
-    """Metadata and document as the log says; None when it cannot be told; and the bytes that were read."""
-    merged: dict[str, object] = {}
-    size = 0
-    for seq_id in rows:
-        found = database.execute("SELECT metadata FROM embeddings_queue WHERE seq_id = ?", (seq_id,)).fetchone()
-        if found is None:
-            return None, size
-        text = found[0] or "{}"
-        size += len(text)
-        try:
-            merged |= json.loads(text)
-        except (TypeError, ValueError):
-            merged[""] = f"row {seq_id} of the log is no JSON object"
-    return {key: value for key, value in merged.items() if value is not None and value != []}, size
+def _said(database: sqlite3.Connection, batch: Mapping[int, list[int]]) -> tuple[dict[int, dict[str, object]], int]:
+    """Metadata and document as the log says, by row of `embeddings`, where it can be told; and the bytes read."""
+    wanted = [seq_id for seq_ids in batch.values() for seq_id in seq_ids]
+    texts = dict(_select(database, _LOGGED, wanted))
+    said = {}
+    for row, seq_ids in batch.items():
+        if all(seq_id in texts for seq_id in seq_ids):
+            merged: dict[str, object] = {}
+            for seq_id in seq_ids:
+                merged |= _parsed(seq_id, texts[seq_id])
+            said[row] = {key: value for key, value in merged.items() if value is not None and value != []}
+    return said, sum(len(text or "") for text in texts.values())
 
 
-def _stored(database: sqlite3.Connection, row: int) -> dict[str, object]:
-    """Metadata and document as the record has them; a document that the text index lacks is a difference too."""
-    found: dict[str, object] = {}
-    for key, text, whole, real, truth in database.execute(
-        "SELECT key, string_value, int_value, float_value, bool_value FROM embedding_metadata WHERE id = ?", (row,)
-    ):
-        found[str(key)] = _value(text, whole, real, truth)
-    for key, text, whole, real, truth in database.execute(
-        "SELECT key, string_value, int_value, float_value, bool_value FROM embedding_metadata_array "
-        "WHERE id = ? ORDER BY rowid",
-        (row,),
-    ):
-        values = found.setdefault(str(key), [])
-        if isinstance(values, list):
-            values.append(_value(text, whole, real, truth))
-    if _DOCUMENT in found:
-        indexed = database.execute("SELECT c0 FROM embedding_fulltext_search_content WHERE id = ?", (row,)).fetchone()
-        if indexed is None or indexed[0] != found[_DOCUMENT]:
-            found[_DOCUMENT] = None
+def _parsed(seq_id: int, text: str | None) -> dict[str, object]:
+    try:
+        return dict(json.loads(text or "{}"))
+    except (TypeError, ValueError):
+        return {"": f"row {seq_id} of the log is no JSON object"}
+
+
+def _stored(database: sqlite3.Connection, rows: list[int]) -> dict[int, dict[str, object]]:
+    """Metadata and document as the records have them; a document that the text index lacks is a difference too."""
+    found: dict[int, dict[str, object]] = {row: {} for row in rows}
+    for row, key, *values in _select(database, _METADATA, rows):
+        found[row][key] = _value(*values)
+    for row, key, *values in _select(database, _ARRAYS, rows):
+        into = found[row].setdefault(key, [])
+        if isinstance(into, list):
+            into.append(_value(*values))
+    documents = [row for row, metadata in found.items() if _DOCUMENT in metadata]
+    texts = dict(_select(database, _TEXTS, documents))
+    for row in documents:
+        if texts.get(row) != found[row][_DOCUMENT]:
+            found[row][_DOCUMENT] = None
     return found
+
+
+def _select(database: sqlite3.Connection, query: str, keys: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Rows for several keys, in one statement."""
+    return database.execute(query, (json.dumps(list(keys)),)).fetchall()
 
 
 def _value(text: object, whole: object, real: object, truth: object) -> object:

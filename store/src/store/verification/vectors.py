@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from array import array
@@ -42,14 +43,15 @@ def compare(logged: bytes, stored: bytes, length: float | None) -> Match:
         return Match.EQUAL if logged == stored else Match.DIFFERENT
     if len(logged) != len(stored):
         return Match.DIFFERENT
-    values = _floats(logged)
     # hnswlib multiplies by the reciprocal, both as 32-bit floats; the product of two such is exact in 64 bits, so
     # rounding it once gives the same bits.
     scale = _float32(1.0 / _float32(length + _TINY)) if length > -_TINY else math.nan
-    scaled = array("f", [value * scale for value in values])
-    if scaled.tobytes() == stored:
+    floats = _floats_struct(len(logged))
+    values = floats.unpack(logged)
+    scaled = floats.pack(*[value * scale for value in values])
+    if scaled == stored:
         return Match.EQUAL
-    if _length_is_right(values, length) and _nearly(scaled, _floats(stored)):
+    if _length_is_right(values, length) and _nearly(floats.unpack(scaled), floats.unpack(stored)):
         return Match.ROUNDED
     return Match.DIFFERENT
 
@@ -77,14 +79,14 @@ def only_length_differs(logged: bytes, stored: bytes) -> bool:
     """
     values = _floats(logged)
     norm = math.hypot(*values)
-    return norm > _SHORTEST and _nearly(array("f", [value / norm for value in values]), _floats(stored))
+    return norm > _SHORTEST and _nearly(tuple(value / norm for value in values), _floats(stored))
 
 
 def _length_is_right(values: tuple[float, ...], length: float) -> bool:
     return math.isclose(math.hypot(*values), length, rel_tol=1e-5)
 
 
-def _nearly(first: array[float], second: tuple[float, ...]) -> bool:
+def _nearly(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
     # The error of the length is common to all values, that of rounding is each value's own.
     return len(first) == len(second) and all(
         abs(one - other) <= _LAST_PLACES * _SPACING * abs(one) for one, other in zip(first, second, strict=True)
@@ -92,7 +94,14 @@ def _nearly(first: array[float], second: tuple[float, ...]) -> bool:
 
 
 def _floats(raw: bytes) -> tuple[float, ...]:
-    return struct.unpack(f"<{len(raw) // 4}f", raw)
+    return _floats_struct(len(raw)).unpack(raw)
+
+
+@functools.cache
+def _floats_struct(size_bytes: int) -> struct.Struct:
+    # In the machine's own order, little-endian like the files wherever Chroma runs: twice as fast as with "<", and
+    # values beyond 32 bits become infinite as in C instead of an error.
+    return struct.Struct(f"{size_bytes // 4}f")
 
 
 def _float32(value: float) -> float:
