@@ -11,4 +11,5 @@ COMMANDS: tuple[Command, ...] = (
     copy.COMMAND,
     assemble.COMMAND,
     compact.COMMAND,
+    renew.COMMAND,
 )
