@@ -25,12 +25,9 @@ from healthcheck.observation import (
 from healthcheck.open_files import open_files
 from healthcheck.server_watch import ASK_EVERY_S, Asker, ServerWatch
 from healthcheck.store_look import StoreLook
-from healthcheck.store_watch import StoreWatch, in_words
+from healthcheck.store_watch import LOOK_EVERY_S, StoreWatch, in_words
 from healthcheck.url import split_url
 
-LOOK_EVERY_S = 60.0
-LOOK_REST = 500.0
-"""A look at the store is followed by a rest of this many times its own length: 0.2 % of a core at most."""
 FILES_EVERY_S = 10.0
 """Counting open files walks through all of them."""
 NO_ROOM_BYTES = 1 << 20
@@ -44,7 +41,7 @@ class Observer:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._has_store = limits.server is not ServerKind.NONE
-        self._store = StoreWatch(Path(limits.store_path))
+        self._store = StoreWatch(Path(limits.store_path), min(LOOK_EVERY_S, limits.canary_interval_s))
         self._watch = ServerWatch(_asker(limits, self._store.look), min(ASK_EVERY_S, limits.canary_interval_s))
         self._files: OpenFiles | None = None
         self._files_at_s = float("-inf")

@@ -38,7 +38,8 @@ class Seen:
 class StoreWatch:
     """Looks at one store whenever it is time."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, every_s: float) -> None:
+        self._every_s = every_s
         self.seen = Seen()
         self.look = StoreLook(store)
         self._store = store
@@ -118,7 +119,7 @@ class StoreWatch:
         except (OSError, sqlite3.Error, StoreError, ValueError) as error:
             self.seen = replace(self.seen, problem=in_words(error))
         now_s = time.monotonic()
-        rest_s = LOOK_AGAIN_S if self.seen.problem else max(LOOK_EVERY_S, REST * (now_s - start_s))
+        rest_s = LOOK_AGAIN_S if self.seen.problem else max(self._every_s, REST * (now_s - start_s))
         with self._changed:
             if self._next_s == float("inf"):  # else another process was named meanwhile
                 self._next_s = now_s + rest_s

@@ -209,7 +209,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def test_the_thread_looks_when_it_is_time_and_keeps_what_it_saw(folder: Path, database: sqlite3.Connection) -> None:
-    watch = StoreWatch(folder)
+    watch = StoreWatch(folder, 60)
     watch.mind(0.0, None, blocked=False)
     assert watch.seen.view is None
     watch.mind(1.0, 7, blocked=False)
