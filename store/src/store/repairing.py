@@ -113,7 +113,7 @@ def repair(
         verification=verification,
         rebuilt=tuple(mending.rebuilt),
         rebuild_rows=mending.rebuild_rows,
-        rebuild_estimate_s=round(mending.rebuild_s, 1),
+        rebuild_estimate_s=round(mending.rebuild_s, 3),
         removed=tuple(mending.removed),
         removed_bytes=mending.removed_bytes,
         aside=tuple(mending.aside),

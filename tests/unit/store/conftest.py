@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from store import prepare
+from tests.unit.store import sound_store
 
 HERE = Path(__file__).parent
 
@@ -48,6 +49,20 @@ def store_of_kind(made_stores: Path) -> Iterator[Callable[[str], Path]]:
 
     yield copy
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def sound_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with `store`, made by the real Chroma, and `expected.json`, what is in it."""
+    root = tmp_path_factory.mktemp("sound")
+    sound_store.make(root)
+    return root
+
+
+@pytest.fixture
+def sound(sound_root: Path, tmp_path: Path) -> Path:
+    """A copy of the store, with the times of its files."""
+    return Path(shutil.copytree(sound_root / "store", tmp_path / "store"))
 
 
 def write_and_die(store: Path, count: int) -> None:
