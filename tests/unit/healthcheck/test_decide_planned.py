@@ -52,6 +52,12 @@ def test_once_in_a_window_though_the_guard_is_restarted_in_it() -> None:
     assert planned == 1
 
 
+def test_once_in_a_window_that_lasts_all_day() -> None:
+    world = World(maintenance="daily 00:00 1440m", maintenance_limit_s=DAY_S)
+    world.run(23.9 * HOUR_S, step_s=60)
+    assert world.restarts() == [RestartReason.PLANNED]
+
+
 def test_a_window_that_was_missed_is_not_made_up_for() -> None:
     world = World(maintenance="sun 03:00 120m")
     world.run(10)
