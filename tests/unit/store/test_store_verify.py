@@ -64,10 +64,18 @@ def resurrect_record(path: Path) -> None:
     )
 
 
-ROW_40 = "(SELECT id FROM embeddings WHERE embedding_id = 'row-40' AND segment_id = ?)"
-CHANGE_NUMBER = "UPDATE embedding_metadata SET int_value = 41 WHERE key = 'n' AND id = " + ROW_40
-CHANGE_DOCUMENT = "UPDATE embedding_metadata SET string_value = 'x' WHERE key = 'chroma:document' AND id = " + ROW_40
-CHANGE_TEXT_INDEX = "UPDATE embedding_fulltext_search_content SET c0 = 'x' WHERE id = " + ROW_40
+CHANGE_NUMBER = """
+UPDATE embedding_metadata SET int_value = 41
+WHERE key = 'n' AND id = (SELECT id FROM embeddings WHERE embedding_id = 'row-40' AND segment_id = ?)
+"""
+CHANGE_DOCUMENT = """
+UPDATE embedding_metadata SET string_value = 'other'
+WHERE key = 'chroma:document' AND id = (SELECT id FROM embeddings WHERE embedding_id = 'row-40' AND segment_id = ?)
+"""
+CHANGE_TEXT_INDEX = """
+UPDATE embedding_fulltext_search_content SET c0 = 'other'
+WHERE id = (SELECT id FROM embeddings WHERE embedding_id = 'row-40' AND segment_id = ?)
+"""
 
 
 def change(statement: str) -> Callable[[Path], None]:
@@ -112,7 +120,9 @@ UNDECIDED: dict[str, tuple[Callable[[Path], object], Depth, FindingKind, Remedy,
     "document changed": (
         change(CHANGE_DOCUMENT), Depth.EMBEDDINGS, Kind.RECORD_WRONG, Remedy.UNDECIDED, ("row-40",)
     ),
-    "text index differs": (change(CHANGE_TEXT_INDEX), Depth.EMBEDDINGS, Kind.RECORD_WRONG, Remedy.UNDECIDED, ("row-40",)),
+    "text index differs": (
+        change(CHANGE_TEXT_INDEX), Depth.EMBEDDINGS, Kind.RECORD_WRONG, Remedy.UNDECIDED, ("row-40",)
+    ),
     "log row lost": (lose_logged_row, Depth.INDEX, Kind.LOG_PURGED, Remedy.ADOPT, ("row-40",)),
     "vector nowhere": (lose_vector_everywhere, Depth.EMBEDDINGS, Kind.LOG_PURGED, Remedy.RESTORE, ("row-4",)),
     "segment lost": (lose_segment, Depth.QUICK, Kind.SEGMENTS_WRONG, Remedy.RESTORE, ()),
