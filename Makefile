@@ -3,6 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 STACK ?= $(or $(CORTEX_STACK),dev)
 N ?= 20000
+KILLS ?= 200
 export CORTEX_STACK := $(STACK)
 
 CORTEX := .venv/bin/cortex
@@ -79,6 +80,10 @@ env:
 dev-env:
 	@tools/bootstrap.sh dev
 
+.PHONY: bench-env
+bench-env:
+	@tools/bootstrap.sh bench
+
 ##@ Testing
 
 .PHONY: test
@@ -102,6 +107,22 @@ lint: dev-env
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
+
+.PHONY: torture
+torture: dev-env ## Kill servers under load, guarded and stock, and count what is lost (KILLS=200)
+	@.venv/bin/python -m tests.recovery.torture --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: faults
+faults: dev-env ## Make every known fault happen, and write docs/faults.md
+	@.venv/bin/python -m tests.recovery.fault_table
+
+.PHONY: churn
+churn: bench-env ## Create and delete for long, guarded and stock; writes docs/figures/churn.svg
+	@.venv/bin/python -m tests.bench.churn
+
+.PHONY: bench-guard
+bench-guard: dev-env ## What the guard, the kept log and its journal cost, as ratios in one run
+	@.venv/bin/python -m tests.bench.guard $(if $(VECTORS),--vectors $(VECTORS)) $(if $(REST_S),--rest-s $(REST_S))
 
 .PHONY: bench-deploy
 bench-deploy: dev-env ## `up` and no-op preview against plain Docker and the bare CLI, as ratios

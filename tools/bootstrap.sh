@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the checkout's Python environment (.venv) from the lock file. `bootstrap.sh dev` adds what tests and lint need.
+# Makes the checkout's Python environment (.venv) from the lock file. `bootstrap.sh dev` adds what tests and lint need,
+# `bootstrap.sh bench` also what the figures of benchmarks need.
 # Needs a POSIX shell and Python 3.11 to 3.13; uv is taken from PATH, or from the Python package index.
 # Proxies and certificates: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (or PIP_CERT, REQUESTS_CA_BUNDLE), UV_*, PIP_*.
 set -eu
@@ -13,13 +14,15 @@ mode=${1:-run}
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# Everything that decides what is installed. A finished `dev` environment does for `run` as well.
+# Everything that decides what is installed. A finished `bench` environment does for `dev`, both do for `run`.
 cd "$checkout"
 wanted=$(cat uv.lock pyproject.toml ./*/pyproject.toml images/*/pyproject.toml | cksum | tr ' ' -)
 stamp=$venv/.synced
 if [ -x "$venv/bin/python" ] && [ -f "$stamp" ]; then
     done_for=$(cat "$stamp")
-    case "$done_for" in "$wanted dev" | "$wanted $mode") exit 0 ;; esac
+    case "$mode, $done_for" in
+        "run, $wanted "* | "dev, $wanted dev" | *", $wanted bench") exit 0 ;;
+    esac
 fi
 
 debian_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
@@ -99,7 +102,11 @@ fi
 if ! { [ -x "$venv/bin/python" ] && usable "$venv/bin/python"; } && [ -n "$python" ]; then
     export UV_PYTHON="$python"
 fi
-if [ "$mode" = dev ]; then set -- --all-packages --all-groups; else set -- --no-dev; fi
+case "$mode" in
+    bench) set -- --all-packages --all-groups ;;
+    dev) set -- --all-packages --all-groups --no-group bench ;;
+    *) set -- --no-dev ;;
+esac
 unset VIRTUAL_ENV
 "$uv" sync --quiet --frozen --inexact "$@" ||
     die "the Python environment could not be made; behind a proxy set HTTPS_PROXY, with a company CA set SSL_CERT_FILE, with an own index set UV_DEFAULT_INDEX"

@@ -36,7 +36,8 @@ def deployment(base_environment: dict[str, str], tmp_path_factory: pytest.TempPa
     """The shared stack, up and healthy. Tests may change it and leave it up and healthy again."""
     name = f"test-{secrets.token_hex(4)}"
     made = Deployment(name, tmp_path_factory.mktemp("stack"), base_environment)
-    made.set({**SETTINGS, "access": {"port": free_port()}})
+    health = {**SETTINGS["health"], "port": free_port()}
+    made.set({**SETTINGS, "health": health, "access": {"port": free_port()}})
     try:
         made.up()
         yield made

@@ -138,3 +138,10 @@ class Deployment(Stack):
             timeout=60,
             trust_env=False,
         )
+
+
+def server_pid(deployment: Deployment) -> int:
+    """Id, on the host, of the API's process."""
+    lines = deployment.docker(["top", deployment.container, "-o", "pid,args"]).splitlines()[1:]
+    (pid,) = [int(line.split()[0]) for line in lines if line.endswith("-m cortex_api") and "guard" not in line]
+    return pid

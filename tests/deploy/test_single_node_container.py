@@ -78,10 +78,11 @@ def test_secret_files_are_readable_by_the_group_only(deployment: Deployment) -> 
     assert (file.uid, file.gid, file.mode) == (0, 10001, 0o440)
 
 
-def test_nothing_is_published_but_the_one_port(deployment: Deployment) -> None:
-    port = deployment.settings["access"]["port"]
+def test_nothing_is_published_but_what_is_set(deployment: Deployment) -> None:
+    port, guard_port = deployment.settings["access"]["port"], deployment.settings["health"]["port"]
     assert deployment.inspect()["NetworkSettings"]["Ports"] == {
-        "8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]
+        "8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}],
+        "8081/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(guard_port)}],
     }
     # 0A is LISTEN; addresses are hexadecimal.
     listening = {
@@ -90,7 +91,7 @@ def test_nothing_is_published_but_the_one_port(deployment: Deployment) -> None:
         for line in deployment.host().file(f"/proc/net/{name}").content_string.splitlines()[1:]
         if line.split()[3] == "0A" and not line.split()[1].startswith("0B00007F")  # Docker's own DNS, 127.0.0.11
     }
-    assert listening == {8080}
+    assert listening == {8080, 8081}
 
 
 def test_container_is_on_a_network_of_its_own(deployment: Deployment) -> None:
@@ -111,7 +112,7 @@ def test_health_check_is_the_images_own(deployment: Deployment) -> None:
     assert check["Interval"] == check["Timeout"] == 1_000_000_000
     assert deployment.host().file(single_node.PROBE).mode & 0o111
     answer = json.loads(deployment.host().check_output(f"{single_node.PROBE} --json"))
-    assert {judgement["name"] for judgement in answer["judgements"]} >= {"api", "canary", "memory", "disk", "inodes"}
+    assert {judgement["name"] for judgement in answer["judgements"]} >= {"server", "canary", "memory", "disk", "inodes"}
 
 
 def test_stop_ends_in_order(deployment: Deployment) -> None:

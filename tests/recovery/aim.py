@@ -26,7 +26,8 @@ _EVENT = struct.Struct("iIII")
 
 def fire(store: Path, names: str, delay_us: int, limit_s: float, pids: list[int]) -> str:
     """Run this program and wait for it; the file whose touch killed `pids`, or nothing when none came in `limit_s`."""
-    command = [sys.executable, "-I", "-S", __file__, store, names, str(delay_us), str(limit_s), *map(str, pids)]
+    arguments = [str(store), names, str(delay_us), str(limit_s), *map(str, pids)]
+    command = [sys.executable, "-I", "-S", __file__, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=limit_s + 30, check=False)
     return done.stdout.strip()
 

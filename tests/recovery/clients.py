@@ -12,7 +12,7 @@ import numpy as np
 from tests.recovery.rows import Vectors
 
 PAGE_ROWS = 1_000
-_TIMEOUT_S = 60.0
+TIMEOUT_S = 60.0
 
 
 class NotServed(Exception):  # noqa: N818 -- named after the state
@@ -60,9 +60,9 @@ class Client(Protocol):
 
 
 class _Http:
-    def __init__(self, base_url: str, headers: dict[str, str]) -> None:
+    def __init__(self, base_url: str, headers: dict[str, str], timeout_s: float) -> None:
         self._base = base_url
-        self._http = httpx.Client(headers=headers, timeout=_TIMEOUT_S)
+        self._http = httpx.Client(headers=headers, timeout=timeout_s)
 
     def close(self) -> None:
         self._http.close()
@@ -79,13 +79,18 @@ class _Http:
         return answer.json() if answer.content else None
 
 
+def api_headers(token: str) -> dict[str, str]:
+    """Headers of a request of role admin. Without a gateway, `token` is the credential the API expects from one."""
+    as_the_gateway = {"X-Cortex-Inner": token, "X-Cortex-Role": "admin", "X-Cortex-Token-Name": "harness"}
+    return {"Authorization": f"Bearer {token}", **as_the_gateway}
+
+
 class CortexClient(_Http):
     """`/v1` of the Cortex API, behind a gateway or without one."""
 
-    def __init__(self, base_url: str, token: str) -> None:
-        """Args: base_url: without `/v1`. token: of role admin; without a gateway, the credential the API expects."""
-        as_the_gateway = {"X-Cortex-Inner": token, "X-Cortex-Role": "admin", "X-Cortex-Token-Name": "harness"}
-        super().__init__(f"{base_url.rstrip('/')}/v1", {"Authorization": f"Bearer {token}", **as_the_gateway})
+    def __init__(self, base_url: str, token: str, timeout_s: float = TIMEOUT_S) -> None:
+        """Args: base_url: without `/v1`. token: as of `api_headers`. timeout_s: of each request."""
+        super().__init__(f"{base_url.rstrip('/')}/v1", api_headers(token), timeout_s)
 
     def create(self, name: str, space: str, dimensions: int) -> None:
         body = {"name": name, "space": space, "embedding": "own", "dimensions": dimensions}
@@ -131,9 +136,10 @@ class CortexClient(_Http):
 class ChromaClient(_Http):
     """`/api/v2` of `chroma run`."""
 
-    def __init__(self, base_url: str) -> None:
-        """Args: base_url: without `/api`."""
-        super().__init__(f"{base_url}/api/v2/tenants/default_tenant/databases/default_database/collections", {})
+    def __init__(self, base_url: str, timeout_s: float = TIMEOUT_S) -> None:
+        """Args: base_url: without `/api`. timeout_s: of each request."""
+        path = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+        super().__init__(base_url + path, {}, timeout_s)
         self._ids: dict[str, str] = {}
 
     def create(self, name: str, space: str, dimensions: int) -> None:  # noqa: ARG002 -- Chroma learns it by the rows

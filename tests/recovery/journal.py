@@ -115,6 +115,11 @@ class Journal:
             else:
                 del self.pending[operation.worker]
 
+    def expect_all_of(self, other: Journal) -> None:
+        """Begin with what another journal expects, for a copy of its store."""
+        self._spaces = dict(other._spaces)
+        self.collections = {name: Contents(each.space, dict(each.rows)) for name, each in other.collections.items()}
+
     def pending_for(self, collection: str) -> list[Operation]:
         """Operations on a collection that were not answered."""
         return [each for each in self.pending.values() if each.collection == collection]

@@ -22,7 +22,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.recovery.clients import ChromaClient, Client, CortexClient
+from tests.recovery import confine
+from tests.recovery.clients import TIMEOUT_S, ChromaClient, Client, CortexClient
 from tests.recovery.rows import DIMENSIONS
 
 FILE_LIMIT_BYTES = 2 << 30
@@ -79,7 +80,8 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.extra = dict(environment or {})
         self.process: subprocess.Popen[bytes] | None = None
-        self.memory_group: Path | None = None
+        self.confined: list[str] = []
+        """Options of confine.py under which it is started."""
 
     def command(self) -> list[str]:
         """What to start."""
@@ -90,15 +92,16 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CORTEX_", "HEALTH_"))}
         return {**kept, "MALLOC_ARENA_MAX": "2", **self.extra}
 
-    def connect(self) -> Client:
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
         """A new connection."""
         raise NotImplementedError
 
     def start(self) -> None:
         """Start it, in a session of its own, with files limited to `FILE_LIMIT_BYTES`."""
+        wrapped = [sys.executable, "-I", "-S", confine.__file__, *self.confined, "--"] if self.confined else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(),
+                [*wrapped, *self.command()],
                 cwd=self.folder,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -107,8 +110,11 @@ class Server:
                 start_new_session=True,
             )
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (FILE_LIMIT_BYTES, FILE_LIMIT_BYTES))
-        if self.memory_group is not None:
-            (self.memory_group / "cgroup.procs").write_text(str(self.process.pid))
+
+    def inside(self, path: Path) -> Path:
+        """A path as the running process sees it, with its own mounts."""
+        assert self.process is not None
+        return Path(f"/proc/{self.process.pid}/root{path}")
 
     def ready(self) -> bool:
         """Whether it may be asked."""
@@ -123,13 +129,10 @@ class Server:
 
         def up() -> bool:
             if self.exit_code() is not None:
-                raise NotReady(f"ended with {self.exit_code()}: {self.last_words()}")
+                raise NotReady(f"ended with {self.exit_code()}: {self.last_words()} (all of it: {self.log})")
             return self.ready()
 
-        try:
-            return wait_until(up, f"{self.command()[-1]} to be ready", limit_s)
-        except NotReady as problem:
-            raise NotReady(f"{problem}; last words: {self.last_words()}") from None
+        return wait_until(up, f"{self.command()[-1]} to be ready; see {self.log}", limit_s)
 
     def exit_code(self) -> int | None:
         """None while it runs, or before it was started."""
@@ -203,8 +206,8 @@ class Stock(Server):
     def command(self) -> list[str]:
         return [sys.executable, str(CHROMA), "run", "--path", str(self.store), "--port", str(self.port)]
 
-    def connect(self) -> Client:
-        return ChromaClient(self.url)
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
+        return ChromaClient(self.url, timeout_s)
 
     def ready(self) -> bool:
         return self._answers(f"{self.url}/api/v2/heartbeat")
@@ -235,8 +238,8 @@ class Api(Server):
             **self.extra,
         }
 
-    def connect(self) -> Client:
-        return CortexClient(self.url, self.token)
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
+        return CortexClient(self.url, self.token, timeout_s)
 
     def ready(self) -> bool:
         return self._answers(f"{self.url}/healthz")
@@ -269,7 +272,7 @@ class Guarded(Api):
             "HEALTH_STORE_PATH": str(self.store),
             "HEALTH_MEMORY_PERCENT": "100",  # of the whole machine here; what else runs on it is no fault of this store
             "HEALTH_DISK_PERCENT": "100",
-            "HEALTH_CRASHES": "100000",
+            "HEALTH_CRASH_WINDOW_S": "1",  # every kill here is meant
             "HEALTH_MAINTENANCE": "never",
             "HEALTH_SCRUB_INTERVAL_S": "0",
             **self.extra,
@@ -320,5 +323,5 @@ class GuardedChroma(Guarded):
         del mine["HEALTH_SCHEMA_COMMAND"]
         return {**mine, "HEALTH_SERVER": "chroma", "HEALTH_URL": f"{self.url}/api/v2/heartbeat", **self.extra}
 
-    def connect(self) -> Client:
-        return ChromaClient(self.url)
+    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
+        return ChromaClient(self.url, timeout_s)

@@ -198,6 +198,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="for stores; those that broke stay there")
     chosen = parser.parse_args()
     stock_kills = round(chosen.kills * STOCK_SHARE) if chosen.stock_kills is None else chosen.stock_kills
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no server outlives this one
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="torture-"))
     print(f"seed {chosen.seed}; stores in {folder}", flush=True)
     guarded, stock = Torture(Guarded, folder, chosen.seed), Torture(Stock, folder, chosen.seed)

@@ -1,40 +1,51 @@
-"""Asking the API how it is: one HTTP request over a raw socket, within a deadline."""
+"""Asking a server: one HTTP request, and its JSON, never later than a deadline.
 
-import _socket
+Over a plain socket, because a client library's timeout is one for each wait: a server that sends a byte now and then
+would hold the guard for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
 import time
-
-from healthcheck.decode import json_value
+from dataclasses import dataclass
 
 MAX_REPLY_BYTES = 65536
-"""An answer of the API has about 200 bytes."""
+"""The answers that the guard asks for have some hundred bytes."""
 
 
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `problem` says in words why there is no usable answer; then `body` is empty.
+    """What came back."""
 
-    Attributes:
-        status: HTTP status code; 0 without an answer.
-        body: the decoded JSON object.
-        took_ms: from the first step to the last byte, or to the failure.
-        problem: empty when all is well.
+    status: int
+    """HTTP status; 0 when nothing usable came."""
+    body: dict[str, object]
+    """The JSON object; empty when there was none."""
+    took_ms: float
+    """From the first step to the last byte, or to the failure."""
+    problem: str = ""
+    """Why there is no JSON object, in words; empty when all is well."""
+
+
+def ask(host: str, port: int, target: str, deadline_s: float, *, method: str = "GET", send: object = None) -> Answer:
+    """Send a request and decode the JSON object that comes back.
+
+    Args:
+        host: an IP address; looking up a name could not be bounded in time.
+        port: where it listens.
+        target: path and query.
+        deadline_s: of `time.monotonic()`.
+        method: of HTTP.
+        send: sent as JSON, unless it is None.
     """
-
-    __slots__ = ("body", "problem", "status", "took_ms")
-
-    def __init__(self, status: int, body: dict[str, object], took_ms: float, problem: str = "") -> None:
-        self.status = status
-        self.body = body
-        self.took_ms = took_ms
-        self.problem = problem
-
-
-def ask(host: str, port: int, target: str, deadline_s: float) -> Answer:
-    """Get the target and decode its JSON, never later than the deadline (`time.monotonic()`)."""
     start_s = time.monotonic()
     status, problem = 0, ""
     body: dict[str, object] = {}
     try:
-        status, body = _decoded(_exchange(host, port, target, deadline_s))
+        status, text = _status_and_body(_exchange(host, port, _request(host, port, method, target, send), deadline_s))
+        body = _object(text, status)
     except TimeoutError:
         problem = f"{host}:{port} did not answer in time"
     except ConnectionRefusedError:
@@ -46,17 +57,24 @@ def ask(host: str, port: int, target: str, deadline_s: float) -> Answer:
     return Answer(status, body, 1e3 * (time.monotonic() - start_s), problem)
 
 
-def _exchange(host: str, port: int, target: str, deadline_s: float) -> bytes:
+def _request(host: str, port: int, method: str, target: str, send: object) -> bytes:
+    """HTTP/1.0, so that the answer is neither chunked nor kept open."""
+    shown = f"[{host}]" if ":" in host else host
+    lines = [f"{method} {target} HTTP/1.0", f"Host: {shown}:{port}", "User-Agent: cortex-guard"]
+    body = b""
+    if send is not None:
+        body = json.dumps(send).encode()
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _exchange(host: str, port: int, request: bytes, deadline_s: float) -> bytes:
     """Send the request and collect the reply until its end, the server's close, or the limit of its size."""
-    family = _socket.AF_INET6 if ":" in host else _socket.AF_INET
-    connection = _socket.socket(family, _socket.SOCK_STREAM)
-    try:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as connection:
         connection.settimeout(_left(deadline_s))
         connection.connect((host, port))
-        shown = f"[{host}]" if ":" in host else host
-        request = f"GET {target} HTTP/1.0\r\nHost: {shown}:{port}\r\nUser-Agent: cortex-healthcheck\r\n\r\n"
         connection.settimeout(_left(deadline_s))
-        connection.sendall(request.encode())
+        connection.sendall(request)
         reply = b""
         while not _is_whole(reply):
             connection.settimeout(_left(deadline_s))
@@ -65,10 +83,8 @@ def _exchange(host: str, port: int, target: str, deadline_s: float) -> bytes:
                 break
             reply += part
             if len(reply) > MAX_REPLY_BYTES:
-                raise ValueError(f"with more than {MAX_REPLY_BYTES} bytes: that is not the API")
+                raise ValueError(f"with more than {MAX_REPLY_BYTES} bytes: that is not the server")
         return reply
-    finally:
-        connection.close()
 
 
 def _left(deadline_s: float) -> float:
@@ -90,11 +106,11 @@ def _is_whole(reply: bytes) -> bool:
     return False
 
 
-def _decoded(reply: bytes) -> tuple[int, dict[str, object]]:
-    """Status and JSON object of a reply.
+def _status_and_body(reply: bytes) -> tuple[int, bytes]:
+    """Take the reply apart.
 
     Raises:
-        ValueError: it is not HTTP, or its body is not a JSON object.
+        ValueError: it is not HTTP.
     """
     if not reply:
         raise ValueError("closed the connection without a word")
@@ -102,10 +118,19 @@ def _decoded(reply: bytes) -> tuple[int, dict[str, object]]:
     words = head.split(b"\r\n", 1)[0].split(b" ")
     if not separator or not words[0].startswith(b"HTTP/1.") or len(words) < 2 or not words[1].isdigit():
         raise ValueError("not with HTTP")
+    return int(words[1]), body
+
+
+def _object(text: bytes, status: int) -> dict[str, object]:
+    """The JSON object.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
-        decoded = json_value(body.decode().strip())
+        decoded = json.loads(text)
     except (ValueError, RecursionError):
         decoded = None
     if not isinstance(decoded, dict):
-        raise ValueError(f"not with a JSON object (HTTP status {int(words[1])})")  # noqa: TRY004 (bad data, not a bad type)
-    return int(words[1]), decoded
+        raise ValueError(f"not with a JSON object (HTTP status {status})")  # noqa: TRY004 (bad data, not a bad type)
+    return decoded

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from healthcheck import state_file
 from healthcheck.actions import Phase
 from healthcheck.judgement import Judgement, Verdict, overall
-from healthcheck.observation import Observation, ServerView
+from healthcheck.observation import Observation
 from healthcheck.output import Log
 
 _ACTIONS_SHOWN = 20
@@ -95,6 +95,7 @@ class Board:
         self._rendered: tuple[object, str] = (None, "")
         self.counts = Counts()
         self.actions: deque[PastAction] = deque(maxlen=_ACTIONS_SHOWN)
+        self.server_pid: int | None = None
         self.server_since_s: float | None = None
         self.snapshot = Snapshot(
             at_s=time.monotonic(),
@@ -132,10 +133,17 @@ class Board:
         self.publish()
 
     def did(self, action: str, reason: str, outcome: str, took_s: float) -> None:
-        """Note an action: in the state, in the metrics, in the log."""
+        """Note an action: in the state, in the metrics, in the log.
+
+        Args:
+            action: what was done.
+            reason: why, in words.
+            outcome: one of few words, which the metrics have as a label; after a colon anything.
+            took_s: how long.
+        """
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.actions.append(PastAction(at, action, reason, outcome, took_s))
-        self.counts.actions[action, outcome] += 1
+        self.counts.actions[action, outcome.partition(":")[0]] += 1
         self._log.warning("action", action=action, reason=reason, outcome=outcome, took_s=round(took_s, 3))
 
     def publish(self) -> None:
@@ -161,9 +169,10 @@ class Board:
     def _rest(self) -> str:
         """The state without its time, as JSON from its second key on; rendered again only when it has changed."""
         shown = self.snapshot
-        server = shown.observation.server if shown.observation is not None else ServerView(running=False)
-        key = (shown.phase, shown.message, shown.judgements, shown.writable, shown.ready, server.pid, len(self.actions))
-        if (key, self.counts.starts, self.counts.actions.total()) != self._rendered[0]:
+        server = {"pid": self.server_pid, "starts": self.counts.starts, "since": self.server_since_s}
+        done = self.counts.actions.total()
+        key = (shown.phase, shown.message, shown.judgements, shown.writable, shown.ready, server, done)
+        if key != self._rendered[0]:
             state = {
                 "phase": str(shown.phase),
                 "phase_message": shown.message,
@@ -173,8 +182,8 @@ class Board:
                 "writable": shown.writable.as_dict(),
                 "judgements": [judgement.as_dict() for judgement in shown.judgements],
                 "actions": [action.as_dict() for action in self.actions],
-                "server": {"pid": server.pid, "starts": self.counts.starts, "since": self.server_since_s},
+                "server": server,
             }
             text = json.dumps(state, ensure_ascii=False)[1:] + "\n"
-            self._rendered = ((key, self.counts.starts, self.counts.actions.total()), text)
+            self._rendered = (key, text)
         return self._rendered[1]

@@ -58,6 +58,24 @@ def cgroup_memory(proc: str = "/proc", root: str = "") -> CgroupMemory | None:
         directory = directory.rpartition("/")[0]
 
 
+def memory_kills(proc: str = "/proc", root: str = "") -> int | None:
+    """Processes of this group that the kernel killed for memory, since the group was made.
+
+    Returns:
+        None where the kernel does not count them (v1 before Linux 4.13), or without control groups of memory.
+    """
+    found = _group(proc, root)
+    if found is None:
+        return None
+    version, _, directory = found
+    name = "memory.oom_control" if version == 1 else "memory.events"
+    for line in (_text(f"{directory}/{name}") or "").splitlines():
+        key, _, value = line.partition(" ")
+        if key == "oom_kill" and value.isdigit():
+            return int(value)
+    return None
+
+
 def _share(memory: CgroupMemory) -> float:
     return memory.used_bytes / memory.limit_bytes
 

@@ -51,8 +51,12 @@ class Context:
         """Where temporary files go: /tmp is memory, and small."""
         return self.store / ".cortex" / "tmp" if self.settings.has_store else None
 
-    def operate(self, name: str, *arguments: str, limit_s: float | None = None) -> Done:
-        """Run `python -m store NAME` on the store to its end; the server is stopped."""
+    def look_at(self, name: str, *arguments: str, limit_s: float | None = None) -> Done:
+        """Run `python -m store NAME`, which only reads, to its end."""
+        return self.run(name, store_command(name, str(self.store), *arguments), limit_s)
+
+    def work_on(self, name: str, *arguments: str, limit_s: float | None = None) -> Done:
+        """Run `python -m store NAME`, which writes, to its end; the server is stopped."""
         return self.run(name, store_command(name, str(self.store), *arguments, lock_fd=self.lock_fd), limit_s)
 
     def run(self, name: str, command: list[str], limit_s: float | None = None) -> Done:

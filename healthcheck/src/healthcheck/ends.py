@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from enum import StrEnum
+
+_STOPPED = frozenset({0, -signal.SIGTERM})
+"""How a server ends that was asked to stop: by itself, or by the signal where it takes no notice of it."""
 
 
 class End(StrEnum):
@@ -46,7 +50,7 @@ def check_due(end: End, run_since_ns: int | None, *, has_data: bool, now_ns: int
 
     Args:
         end: the last run's.
-        run_since_ns: start of the earliest run that was not verified afterwards; None when there is none.
+        run_since_ns: start of the earliest run that did not end cleanly and was not verified afterwards, or None.
         has_data: whether the store existed before this guard came.
         now_ns: of the epoch.
         everything: a scrub found damage: nothing is trusted.
@@ -65,6 +69,13 @@ def check_due(end: End, run_since_ns: int | None, *, has_data: bool, now_ns: int
     return Check(Depth.EMBEDDINGS, run_since_ns, run_since_ns, why)
 
 
+def end_left_behind(end: End, *, disk_full: bool) -> End:
+    """What the mark that a guard finds at its start means: one that still says `running` was never completed."""
+    if end is not End.RUNNING:
+        return end
+    return End.DISK_FULL if disk_full else End.UNKNOWN
+
+
 def end_of(*, asked: bool, exit_code: int, memory_kills: int, disk_full: bool) -> End:
     """The mark for a run that has ended while the guard watched.
 
@@ -76,6 +87,6 @@ def end_of(*, asked: bool, exit_code: int, memory_kills: int, disk_full: bool) -
     """
     if disk_full:
         return End.DISK_FULL
-    if asked and exit_code == 0:
+    if asked and exit_code in _STOPPED:
         return End.CLEAN
-    return End.KILLED_FOR_MEMORY if exit_code == -9 and memory_kills > 0 else End.CRASHED
+    return End.KILLED_FOR_MEMORY if exit_code == -signal.SIGKILL and memory_kills > 0 else End.CRASHED

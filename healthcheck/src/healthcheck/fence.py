@@ -26,18 +26,19 @@ class Pause:
     """Whether this is the fence, not just backing off."""
 
 
-def with_crash(before: Crashes, now_s: float, ran_s: float, window_s: float) -> Crashes:
-    """Count a crash of a server that ran that long."""
-    return Crashes(times_s=(*_counting(before, now_s, window_s), now_s), tripped=before.tripped and ran_s < window_s)
+def with_crash(before: Crashes, now_s: float, ran_s: float, limit: int, window_s: float) -> Crashes:
+    """Count a crash of a server that ran that long; `limit` of them within a window put up the fence."""
+    times_s = (*_counting(before, now_s, window_s), now_s)
+    return Crashes(times_s, tripped=len(times_s) >= limit or (before.tripped and ran_s < window_s))
 
 
-def pause(crashes: Crashes, now_s: float, limit: int, window_s: float) -> Pause:
-    """Nothing after the first crash, then 1, 2, 4 … 30 s; a whole window after `limit` crashes within one."""
+def pause(crashes: Crashes, now_s: float, window_s: float) -> Pause:
+    """Nothing after the first crash, then 1, 2, 4 … 30 s; with the fence up, a whole window from the last one."""
     counting = _counting(crashes, now_s, window_s)
     if not counting:
         return Pause(0.0, fenced=False)
     since_s = now_s - counting[-1]
-    if len(counting) >= limit or crashes.tripped:
+    if crashes.tripped:
         return Pause(max(0.0, window_s - since_s), fenced=True)
     backoff_s = 0.0 if len(counting) == 1 else min(_LONGEST_PAUSE_S, 2.0 ** (len(counting) - 2))
     return Pause(max(0.0, backoff_s - since_s), fenced=False)

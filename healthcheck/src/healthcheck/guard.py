@@ -1,104 +1,100 @@
-"""`python -m healthcheck.guard -- COMMAND...`: process 1 of the container; starts, watches and stops the server."""
+"""`python -m healthcheck.guard -- COMMAND...`: process 1 of the container; starts, watches and stops the server.
+
+Exit codes: 0 stopped; 2 wrong arguments; 65 the store is not usable; 70 the guard itself failed; 75 another process
+has the store; 78 wrong settings; else the server's own, with 128 + n for signal n.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import store
-from healthcheck.actions import Phase
-from healthcheck.ask import ask
 from healthcheck.board import Board
-from healthcheck.context import Context, Refused
-from healthcheck.endpoints import Endpoints, answer
-from healthcheck.judgement import Judgement, Verdict
-from healthcheck.loop import Loop, StopRequested
+from healthcheck.context import Context
+from healthcheck.endpoints import Answer, Endpoints, answer
+from healthcheck.files import raise_file_limit, shortage
+from healthcheck.life import Life
+from healthcheck.loop import Loop
 from healthcheck.notebook import Notebook
-from healthcheck.observation import Observation, ServerView
 from healthcheck.output import Log
 from healthcheck.settings import EXIT_SETTINGS, BadSettings, GuardSettings, load_settings
-from healthcheck.starting import start
-from healthcheck.thresholds import split_url
+from healthcheck.taking import take_lock
+from healthcheck.watching import Watch
+
+EXIT_USAGE = 2
+EXIT_UNUSABLE = 65
+EXIT_FAILED = 70
+"""`EX_SOFTWARE` of sysexits.h."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until stopped; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    log = Log(os.environ.get("CORTEX_STACK", ""))
     if given[:1] != ["--"] or len(given) < 2:
         sys.stderr.write("usage: python3 -m healthcheck.guard -- COMMAND...   (settings: HEALTH_*, docs/health.md)\n")
-        return 2
+        return EXIT_USAGE
+    log = Log(os.environ.get("CORTEX_STACK", ""))
     try:
         settings = load_settings(os.environ)
     except BadSettings as bad:
-        log.failed("settings.rejected", problems=bad.problems)
-        sys.stderr.write("".join(f"guard: {problem}\n" for problem in bad.problems))
-        return EXIT_SETTINGS
+        return _refused(log, "the settings are wrong: " + "; ".join(bad.problems), EXIT_SETTINGS)
+    if too_few := shortage(raise_file_limit(), settings.open_files):
+        return _refused(log, too_few, EXIT_UNUSABLE)
+    if not settings.has_store:
+        return _guard(settings, tuple(given[1:]), log, None)
     try:
-        if not settings.has_store:
-            return _guard(settings, tuple(given[1:]), log, None)
-        with store.WriterLock(Path(settings.store_path), program="the guard") as lock:
-            if lock.predecessor is not None:
-                log.warning("lock.stale", held_by=str(lock.predecessor), reason="it ended without giving the lock back")
+        with take_lock(Path(settings.store_path), log) as lock:
             return _guard(settings, tuple(given[1:]), log, lock.fileno())
     except store.StoreError as problem:
-        log.failed("refused", reason=str(problem), error=type(problem).__name__, exit_code=problem.exit_code)
-        return problem.exit_code
+        return _refused(log, str(problem), problem.exit_code)
 
 
 def _guard(settings: GuardSettings, command: tuple[str, ...], log: Log, lock_fd: int | None) -> int:
+    """Everything from the lock to the end."""
     board = Board(settings.state_path, settings.tick_s, log)
-    context: Context
-
-    def tick() -> None:
-        server = context.server
-        view = ServerView(running=False)
-        if server is not None and server.ended() is None:
-            host, port, target = split_url(settings.url)
-            found = ask(host, port, target, time.monotonic() + 0.5)
-            view = ServerView(True, server.pid, found.status > 0, str(found.body.get("status", "")))
-        board.show(
-            Observation(time.monotonic(), time.time(), view),
-            (Judgement("server", None, None, "", Verdict.OK if view.ready else Verdict.FAILING, view.status),),
-        )
-        board.publish()
-
-    loop = Loop(settings.tick_s, tick)
-    context = Context(
-        settings, command, log, loop, board, Notebook(_context_path(settings) if settings.has_store else None), lock_fd
-    )
-    loop.listen()
-    endpoints = Endpoints(
-        settings.address,
-        lambda target: answer(target, board.snapshot, loop.turned_at_s, time.monotonic(), lambda: ""),
-    )
+    loop = Loop(settings.tick_s)
+    notebook = Notebook(Path(settings.store_path) if settings.has_store else None)
+    context = Context(settings, command, log, loop, board, notebook, lock_fd)
+    watch = Watch(context)
+    loop.listen(watch.tick)
+    try:
+        endpoints = Endpoints(settings.address, lambda target: _answer(context, target))
+    except OSError as error:
+        problem = f"HEALTH_LISTEN={settings.listen!r} cannot be bound ({error.strerror}): something else listens there"
+        return _refused(log, problem, EXIT_SETTINGS)
     endpoints.start()
     try:
-        start(context)
-        board.enter(Phase.SERVING)
-        loop.wait(lambda: context.server is None or context.server.ended() is not None)
-    except StopRequested as stop:
-        log.info("stopping", signal=str(stop))
-        board.enter(Phase.STOPPING)
+        return Life(context, watch).run()
+    except Exception as error:  # whatever it is, the server is stopped as it should be
+        log.failed("guard.failed", reason=repr(error), trace=traceback.format_exc())
         if context.server is not None:
-            ended = context.server.stop(loop, settings.stop_grace_s)
-            log.info("stopped", server=str(ended))
-        return 0
-    except Refused as refused:
-        log.failed("refused", reason=str(refused), exit_code=refused.exit_code)
-        return refused.exit_code
-    return 1
+            context.server.stop(loop, settings.stop_grace_s)
+        return EXIT_FAILED
 
 
-def _context_path(settings: GuardSettings) -> Path:
-    return Path(settings.store_path)
+def _answer(context: Context, target: str) -> Answer:
+    return answer(target, context.board.snapshot, context.loop.turned_at_s, time.monotonic(), lambda: _metrics(context))
+
+
+def _metrics(context: Context) -> str:
+    from healthcheck.metrics import render  # noqa: PLC0415 (prometheus_client takes memory that others can save)
+
+    return render(context.board, context.notebook.notes, context.log.dropped)
+
+
+def _refused(log: Log, problem: str, code: int) -> int:
+    log.failed("refused", reason=problem, exit_code=code)
+    sys.stderr.write(f"guard: {problem}\n")
+    return code
 
 
 if __name__ == "__main__":
-    code = main()
+    exit_code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    os._exit(exit_code)  # threads that answer a slow client would keep the process alive

@@ -12,7 +12,7 @@ _BLOCKED_WORDS = ("locked", "busy", "timed out", "timeout", "did not answer in t
 
 def judge_server(server: ServerView, timeout_s: float) -> Judgement:
     """Does the process run, and does it say that it serves? Value: its answer's time."""
-    verdict = Verdict.OK if server.ready else Verdict.FAILING
+    verdict = Verdict.FAILING if not server.ready else Verdict.DEGRADED if server.unloaded else Verdict.OK
     return Judgement("server", server.took_ms, 1e3 * timeout_s, "ms", verdict, _server_says(server))
 
 
@@ -25,8 +25,9 @@ def _server_says(server: ServerView) -> str:
         return f"{one_line(server.problem)}; look at the container's log"
     warming = server.warming
     how = f"{warming.done} of {warming.of} indexes loaded" if warming else "the store is being opened"
+    missing = f", but {server.unloaded} indexes could not be loaded; a scrub says why" if server.unloaded else ""
     known = {
-        "ok": "answers",
+        "ok": f"answers{missing}",
         "starting": f"starting: {how}; wait",
         "stopping": "stopping: it takes no new requests",
         "failing": "says that it is failing; the canary and the container's log say why",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from healthcheck.thresholds import DISK_PERCENT, MEMORY_PERCENT
+MEMORY_PERCENT = 85.0
+"""Alert level for memory (docs/health.md)."""
+DISK_PERCENT = 80.0
+"""Alert level for disk; a full disk stops Chroma for good, so it is lower."""
 
 
 class ServerKind(StrEnum):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
+
+from healthcheck.processes import reap_strangers
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -19,18 +22,19 @@ class StopRequested(Exception):  # noqa: N818 (named after the state)
 class Loop:
     """Runs in the main thread, which also starts all children: they are tied to the thread that started them."""
 
-    def __init__(self, tick_s: float, on_tick: Callable[[], None]) -> None:
-        """Args: tick_s: from tick to tick. on_tick: must not block."""
+    def __init__(self, tick_s: float) -> None:
+        """Args: tick_s: from tick to tick."""
         self._tick_s = tick_s
-        self._on_tick = on_tick
+        self._on_tick: Callable[[], None] = lambda: None
         self._next_s = time.monotonic()
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stops: list[signal.Signals] = []
         self.turned_at_s = time.monotonic()
         """When it last turned, for those who judge whether it still does."""
 
-    def listen(self) -> None:
-        """Take the process's signals. SIGCHLD only wakes; the others ask to stop."""
+    def listen(self, on_tick: Callable[[], None]) -> None:
+        """Take the process's signals, and call this in every tick. SIGCHLD only wakes; the others ask to stop."""
+        self._on_tick = on_tick
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -46,6 +50,16 @@ class Loop:
     def stop_name(self) -> str:
         """The first signal that asked to stop."""
         return self._stops[0].name if self._stops else ""
+
+    @contextlib.contextmanager
+    def faster(self, tick_s: float) -> Iterator[None]:
+        """Tick more often for a while, where people wait for what a tick sees."""
+        usual_s, self._tick_s = self._tick_s, min(self._tick_s, tick_s)
+        self._next_s = min(self._next_s, time.monotonic() + self._tick_s)
+        try:
+            yield
+        finally:
+            self._tick_s = usual_s
 
     def wait(
         self,
@@ -87,6 +101,7 @@ class Loop:
         # Rounded up: a wait that ends a little early would turn several times within the last millisecond.
         if poll.poll(max(0.0, 1e3 * (until_s - time.monotonic()) + 0.999)):
             os.read(self._reader, 4096)
+            reap_strangers()
         now_s = self.turned_at_s = time.monotonic()
         if now_s >= self._next_s:
             # After a long stop of the whole machine the missed ticks are not made up for.

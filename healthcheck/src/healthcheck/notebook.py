@@ -26,9 +26,11 @@ class Notes:
     end_message: str = ""
     """Words for people: how the last run ended."""
     run_since_ns: int | None = None
-    """Start of the earliest run that was not verified afterwards."""
+    """Start of the present run; after an unclean end, of the earliest that was not verified afterwards."""
     started_wall_s: float | None = None
     """Start of the last run."""
+    disk_full: bool = False
+    """Whether the last run has met a full disk."""
     crashes: Crashes = field(default_factory=Crashes)
     scrub: ScrubView = field(default_factory=ScrubView)
     remembered: Remembered = field(default_factory=Remembered)

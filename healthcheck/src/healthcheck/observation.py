@@ -81,6 +81,8 @@ class ServerView:
     disk_full: bool = False
     """Whether this process has met a full disk: it said so, or its file system was seen without any room. It stays
     true until another process runs, because Chroma does not recover and its index cannot be trusted any more."""
+    unloaded: int = 0
+    """Indexes that could not be loaded after the start."""
     write_lock_pid: int | None = None
     """The process that was seen holding SQLite's write lock while the canary failed; 0 in another container."""
 

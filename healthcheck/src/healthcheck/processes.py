@@ -31,7 +31,7 @@ class Exit:
 
     def __str__(self) -> str:
         if self.code < 0:
-            return f"killed by {signal.Signals(-self.code).name}"
+            return f"was killed by {signal.Signals(-self.code).name}"
         return f"ended with exit code {self.code}"
 
 

@@ -10,8 +10,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from healthcheck.limits import Limits, MemoryModel, ServerKind
+from healthcheck.schedule import parse_schedule
 from healthcheck.state_file import DEFAULT_PATH, DEFAULT_TICK_S
-from healthcheck.thresholds import split_url
+from healthcheck.url import split_url
 
 EXIT_SETTINGS = 78
 """`EX_CONFIG` of sysexits.h."""
@@ -90,7 +91,7 @@ def load_settings(environment: Mapping[str, str]) -> GuardSettings:
         wedged_after_s=reader.number("wedged_after_s", default.wedged_after_s, 1, 86_400),
         max_collections=reader.whole("max_collections", default.max_collections, 1, 1_000_000),
         memory_model=reader.checked("memory_model", "{}", _memory_model, "{}"),
-        maintenance=reader.text("maintenance", default.maintenance),
+        maintenance=reader.checked("maintenance", default.maintenance, _maintenance, default.maintenance),
         maintenance_limit_s=reader.number("maintenance_limit_s", default.maintenance_limit_s, 1, 86_400),
         compact_share=reader.number("compact_share", default.compact_share, 0.01, 1),
         renew_share=reader.number("renew_share", default.renew_share, 0.01, 1),
@@ -193,6 +194,11 @@ def _address(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError("is not host:port")
+    return text
+
+
+def _maintenance(text: str) -> str:
+    parse_schedule(text)
     return text
 
 

@@ -4,6 +4,9 @@ Standard library only; Chroma itself is never imported.
 """
 
 from store.activity import Activity, ActivityLock, StoreBusy
+from store.assembly import Assembly, assemble
+from store.compaction import Compaction, compact
+from store.copying import Copy, LeftOut, copy
 from store.errors import (
     LogPurged,
     LogSwitchedOff,
@@ -15,25 +18,43 @@ from store.errors import (
     StoreInUse,
     StoreMissing,
     StoreReadOnly,
+    TargetNotEmpty,
     UnknownSchema,
     WrongOwner,
 )
+from store.inspection import CollectionView, Inspection, Orphan, inspect
 from store.lock import Holder, StoreLocked, WriterLock
 from store.log import LogAudit
 from store.preparation import Condition, Preparation, prepare
+from store.renewing import Renewal, renew
+from store.repairing import Repair, repair
+from store.verification import Depth, Finding, FindingKind, Remedy, Verification, verify
 
 __all__ = [
     "Activity",
     "ActivityLock",
+    "Assembly",
+    "CollectionView",
+    "Compaction",
     "Condition",
+    "Copy",
+    "Depth",
+    "Finding",
+    "FindingKind",
     "Holder",
+    "Inspection",
+    "LeftOut",
     "LogAudit",
     "LogPurged",
     "LogSwitchedOff",
     "NotAStore",
     "NotPrepared",
+    "Orphan",
     "Preparation",
     "PreparationFailed",
+    "Remedy",
+    "Renewal",
+    "Repair",
     "StoreBusy",
     "StoreDamaged",
     "StoreError",
@@ -41,8 +62,17 @@ __all__ = [
     "StoreLocked",
     "StoreMissing",
     "StoreReadOnly",
+    "TargetNotEmpty",
     "UnknownSchema",
+    "Verification",
     "WriterLock",
     "WrongOwner",
+    "assemble",
+    "compact",
+    "copy",
+    "inspect",
     "prepare",
+    "renew",
+    "repair",
+    "verify",
 ]

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from store.catalog import is_index_folder
 from store.errors import StoreReadOnly, WrongOwner
 
 
@@ -45,11 +46,6 @@ def _writable_paths(store: Path) -> Iterator[Path]:
     for entry in sorted(store.iterdir()):
         if entry.name.startswith("chroma.sqlite3"):
             yield entry
-        elif _is_index_folder(entry):
+        elif is_index_folder(entry):
             yield entry
             yield from sorted(entry.iterdir())
-
-
-def _is_index_folder(path: Path) -> bool:
-    """Chroma names an index folder after its segment: 36 characters of a UUID."""
-    return len(path.name) == 36 and path.name.count("-") == 4 and path.is_dir()

@@ -100,6 +100,49 @@ def opened(store: Path) -> Iterator[sqlite3.Connection]:
         database.close()
 
 
+@contextlib.contextmanager
+def opened_to_read(store: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that changes nothing, beside a running server too; SQLite's errors become `StoreError`s.
+
+    Where a crash left something that only a writer can roll back, SQLite does so first, as Chroma would.
+    """
+    with file_opened_to_read(database_path(store)) as database:
+        yield database
+
+
+@contextlib.contextmanager
+def file_opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """The same for a database of any name."""
+    try:
+        try:
+            database = _read_only(path, "ro")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+                raise
+            database = _read_only(path, "rw")
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    try:
+        yield database
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    finally:
+        database.close()
+
+
+def _read_only(path: Path, mode: str) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
+    )
+    try:
+        database.execute("PRAGMA query_only = ON")
+        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
 def _explained(path: Path, error: sqlite3.Error) -> StoreError:
     """SQLite's result code as an error with something to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF

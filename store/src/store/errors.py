@@ -50,6 +50,10 @@ class NotPrepared(StoreError):  # noqa: N818
     """The store was never prepared: its log may lack vectors."""
 
 
+class TargetNotEmpty(StoreError):  # noqa: N818
+    """A copy would be written over something."""
+
+
 class PreparationFailed(StoreError):  # noqa: N818
     """A setting did not read back as it was written."""
 

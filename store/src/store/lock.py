@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import json
 import os
@@ -178,6 +179,8 @@ class WriterLock:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, text.encode(), 0)
         except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                return  # locked all the same: who has it is for messages only, and a full disk must be waited out
             raise StoreReadOnly(f"{self.file} cannot be written ({error.strerror}).") from error
 
     @staticmethod

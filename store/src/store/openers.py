@@ -41,6 +41,29 @@ def check_unused(store: Path) -> None:
         raise StoreInUse(f"{path} is open in {where}. Stop the server, then try again.")
 
 
+def check_not_open_here(store: Path) -> None:
+    """Raise when this very process has the database open: closing a second descriptor would drop SQLite's locks.
+
+    Raises:
+        StoreInUse: it has.
+    """
+    path = database_path(store)
+    if _has_open(Path("/proc/self/fd"), path.stat()):
+        raise StoreInUse(
+            f"{path} is open in this very process. Copy it from a process of its own: closing it here would drop "
+            "SQLite's locks."
+        )
+
+
+def is_in_use(store: Path) -> bool:
+    """Whether a process has the database open, as far as it can be seen.
+
+    To be asked before this process opens it: closing a file drops all POSIX locks that the process has on it.
+    """
+    path = database_path(store)
+    return bool(processes_with_open(path)) or _wal_holder(path) is not None
+
+
 def processes_with_open(path: Path) -> list[int]:
     """Ids of the processes, seen from here, that have the file open; without those of other users, unless root."""
     wanted = path.stat()

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from healthcheck.cgroup import cgroup_memory
+from healthcheck.cgroup import cgroup_memory, memory_kills
 from healthcheck.measure import memory
 
 V1_UNLIMITED = 9223372036854771712
@@ -206,6 +206,23 @@ def test_host_by_psutil(machine: Machine) -> None:
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert found.limit_bytes == pytest.approx(total, rel=0.01)
     assert 0 < found.used_bytes < total
+
+
+@pytest.mark.parametrize(
+    ("text", "kills"),
+    [("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", 3), ("under_oom 0\n", None), ("oom_kill x\n", None)],
+)
+def test_kills_for_memory(machine: Machine, text: str, kills: int | None) -> None:
+    machine.see("4:memory:/\n", V1_HOST)
+    machine._write("sys/fs/cgroup/memory", {"memory.oom_control": text})
+    assert memory_kills(f"{machine.root}/proc", str(machine.root)) == kills
+    machine.see("0::/\n", V2_HOST)
+    machine._write("sys/fs/cgroup", {"memory.events": f"low 0\noom 9\n{text}"})
+    assert memory_kills(f"{machine.root}/proc", str(machine.root)) == kills
+
+
+def test_kills_for_memory_without_control_groups(machine: Machine) -> None:
+    assert memory_kills(f"{machine.root}/proc", str(machine.root)) is None
 
 
 def real_memory_group() -> Path | None:

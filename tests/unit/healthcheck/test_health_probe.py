@@ -104,7 +104,7 @@ def test_json_is_the_state_with_its_age(state: Any, capfd: pytest.CaptureFixture
         '{"version": 1, "judgements": []}',
         '{"version": 1, "at_s": "1", "judgements": []}',
         '{"version": 1, "at_s": 1.0, "judgements": []} {}',
-    ],  # fmt: skip
+    ],
 )
 def test_what_is_no_state_cannot_be_judged(state: Any, capfd: pytest.CaptureFixture[str], text: str) -> None:
     state().write_text(text)

@@ -1,6 +1,15 @@
 """The commands of `python -m store`, in the order in which the help lists them."""
 
-from store.commands import prepare
+from store.commands import assemble, compact, copy, inspect, prepare, renew, repair, verify
 from store.commands.command import Command
 
-COMMANDS: tuple[Command, ...] = (prepare.COMMAND,)
+COMMANDS: tuple[Command, ...] = (
+    prepare.COMMAND,
+    inspect.COMMAND,
+    verify.COMMAND,
+    repair.COMMAND,
+    copy.COMMAND,
+    assemble.COMMAND,
+    compact.COMMAND,
+    renew.COMMAND,
+)

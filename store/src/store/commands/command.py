@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.activity import ActivityLock
 from store.lock import WriterLock
 from store.preparation import check_closed
 from store.progress import Progress, as_bar, as_json_lines, silent
@@ -62,6 +63,19 @@ def locked(chosen: argparse.Namespace, name: str) -> Iterator[None]:
     else:
         with WriterLock(chosen.path, program=f"python -m store {name}"):
             yield
+
+
+@contextlib.contextmanager
+def acting(chosen: argparse.Namespace, name: str) -> Iterator[None]:
+    """Hold the writer lock and the activity lock. A caller that passes the one on (`--lock-fd`) holds the other.
+
+    Raises:
+        StoreError: as `locked`; or another activity is under way.
+    """
+    with locked(chosen, name), contextlib.ExitStack() as stack:
+        if chosen.lock_fd is None:
+            stack.enter_context(ActivityLock(chosen.path, name))
+        yield
 
 
 def progress_of(chosen: argparse.Namespace) -> Progress:

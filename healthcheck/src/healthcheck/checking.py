@@ -1,0 +1,104 @@
+"""Before a start: verify the store as deep as the last end asks for, and mend what can be mended."""
+
+from __future__ import annotations
+
+import time
+
+from store.commands import COMMANDS
+
+import store
+from healthcheck.actions import Phase
+from healthcheck.context import Context, Refused
+from healthcheck.ends import Check
+from healthcheck.findings import Found, count_findings
+from healthcheck.operations import Done
+
+EXIT_UNUSABLE = 65
+_BUSY_POLL_S = 1.0
+_SAID = 5
+"""Findings that are put into one message; the log has them all."""
+
+
+def check(context: Context, due: Check) -> None:
+    """Verify and repair.
+
+    Raises:
+        Refused: only a backup helps, or the files cannot be read.
+        StopRequested: the guard was asked to stop; what was being done is safe.
+    """
+    if "verify" not in {command.name for command in COMMANDS}:
+        return
+    context.board.enter(Phase.VERIFYING, due.why)
+    context.log.info("verify", depth=str(due.depth), reason=due.why)
+    started_s = time.monotonic()
+    done = context.look_at("verify", *_arguments(due))
+    found = _findings(context, done)
+    if found.fatal:
+        raise Refused(EXIT_UNUSABLE, f"the store is damaged: {_some(found.fatal)}. Restore it from a backup.")
+    if found.mendable or found.removable:
+        found = _repair(context, due, found)
+    if found.unmended:
+        # Serving what may be wrong is better than serving nothing, and touching it could destroy what is right.
+        context.remarks["unmended"] = (
+            f"{found.unmended} findings at the start that no repair mends, {found.undecided} of them undecided between "
+            "index and log; the log names them: restore them from a backup"
+        )
+    context.log.info("verified", undecided=found.undecided, took_s=round(time.monotonic() - started_s, 3))
+
+
+def _arguments(due: Check) -> list[str]:
+    arguments = ["--depth", str(due.depth)]
+    if due.changed_since_ns is not None:
+        arguments += ["--only-changed-since-ns", str(due.changed_since_ns)]
+    if due.trust_log_since_ns is not None:
+        arguments += ["--trust-log-since-ns", str(due.trust_log_since_ns)]
+    return arguments
+
+
+def _findings(context: Context, done: Done) -> Found:
+    if done.failed:
+        raise Refused(EXIT_UNUSABLE, done.problem)
+    found = count_findings(done.result)
+    for line in found.lines:
+        context.log.warning("finding", finding=line)
+    return found
+
+
+def _repair(context: Context, due: Check, found: Found) -> Found:
+    """Mend what was found; returns what is left. Nothing else may work on the store meanwhile."""
+    reason = _some(found.lines)
+    context.board.enter(Phase.REPAIRING, f"{found.mendable} indexes to rebuild, {found.removable} leftovers to remove")
+    started_s = time.monotonic()
+    lock = store.ActivityLock(context.store, "repair")
+    _wait_for(context, lock)
+    try:
+        done = context.work_on("repair", *_arguments(due))
+        if done.failed:
+            context.board.did("repair", reason, f"failed: {done.problem}", done.took_s)
+            raise Refused(EXIT_UNUSABLE, done.problem)
+        context.board.enter(Phase.VERIFYING, "after the repair")
+        left = _findings(context, context.look_at("verify", "--depth", "quick"))
+    finally:
+        lock.__exit__(None, None, None)
+    outcome = "done" if not left.mendable else f"incomplete: {left.mendable} indexes are still broken"
+    context.board.did("repair", reason, outcome, time.monotonic() - started_s)
+    return found
+
+
+def _wait_for(context: Context, lock: store.ActivityLock) -> None:
+    """Take the lock, and keep turning until it is free."""
+
+    def taken() -> bool:
+        try:
+            lock.__enter__()
+        except store.StoreBusy as busy:
+            context.board.enter(context.board.phase, f"waits for {busy.running.what if busy.running else 'another'}")
+            return False
+        return True
+
+    context.loop.wait(taken, every_s=_BUSY_POLL_S)
+
+
+def _some(lines: tuple[str, ...]) -> str:
+    more = f" and {len(lines) - _SAID} more" if len(lines) > _SAID else ""
+    return "; ".join(lines[:_SAID]) + more
