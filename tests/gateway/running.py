@@ -126,10 +126,11 @@ class Running:
             try:
                 master.connect(f"{self._runtime}/master.sock")
                 master.sendall(b"show proc\n")
+                master.shutdown(socket.SHUT_WR)
                 text = b"".join(iter(lambda: master.recv(65_536), b"")).decode()
             except OSError:
                 return set()
-        current = text.partition("# workers\n")[2].partition("# old workers")[0]
+        current = text.partition("# workers\n")[2].partition("#")[0]
         return {int(line.split()[0]) for line in current.splitlines() if line}
 
     def stop(self) -> None:
