@@ -9,9 +9,9 @@ import chroma_server
 import chromadb_rust_bindings
 import healthcheck.guard
 import healthcheck.probe
-import store.__main__
+import store.cli
 
-needed = chroma_server.main, chromadb_rust_bindings.cli, healthcheck.guard.main, healthcheck.probe.main, store.__main__
+needed = chroma_server.main, chromadb_rust_bindings.cli, healthcheck.guard.main, healthcheck.probe.main, store.cli.main
 unwanted = [name for name in ("chromadb", "numpy", "onnxruntime", "pip") if importlib.util.find_spec(name)]
 if unwanted:
     sys.exit(f"the image should not hold {', '.join(unwanted)}")

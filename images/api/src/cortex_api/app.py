@@ -64,7 +64,7 @@ async def _from_storage(request: Request, error: Exception) -> Response:
         _log.error("storage.failed", error=type(error).__name__, reason=str(error))
         return internal_error(request.url.path, request_id)
     if problem.status_code >= 500:
-        _log.error("storage.refused", slug=problem.slug, reason=str(error.__cause__ or error))
+        _log.error("storage.refused", slug=problem.slug, reason=str(error), cause=str(error.__cause__ or ""))
     return problems.response(problem, request.url.path, request_id)
 
 

@@ -74,7 +74,7 @@ class Canary:
         else:
             result = CanaryResult(True, time.monotonic(), round(write_s * 1e3, 3), round(read_s * 1e3, 3))
             if self._last is not None and not self._last.ok:
-                _log.info("canary.recovered", write_ms=result.write_ms)
+                _log.info("canary.recovered", write_ms=result.write_ms, read_ms=result.read_ms)
         self._last = result
         return result
 
