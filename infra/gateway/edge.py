@@ -8,13 +8,13 @@ from infra.gateway import asked, files, holder
 from infra.gateway.access_log import FORMAT
 from infra.gateway.base import ADDRESSES, HOLDERS, WELL
 from infra.gateway.endpoint import Target
-from infra.gateway.gateway import Gateway, Replicas
+from infra.gateway.gateway import ClientServer, Gateway, Replicas
 from infra.gateway.limits import RATE_WINDOW_S
 from infra.gateway.native import ROOT
 from infra.gateway.problem import Problem, retry_after
 from infra.gateway.table import OPEN, STORES
 from infra.gateway.upstreams import API, API_STREAM, CHROMA, READY, SAID_AFTER, closed
-from infra.gateway.waiting import WAITED
+from infra.gateway.waiting import WAITED, behind
 
 # One year; browsers that open /docs then never try plain HTTP.
 HSTS = "max-age=31536000"
@@ -92,26 +92,23 @@ def _healthz(gateway: Gateway) -> Iterator[str]:
     yield f"http-request set-log-level silent if {asked_for}"
     parts = [f"{{ nbsrv({READY}) eq 0 }}"]
     if isinstance(gateway.topology.api, Replicas):
-        parts.append(f"{{ nbsrv({API}) eq 0 }}")
+        parts.append(f"{{ nbsrv({behind(API)}) eq 0 }}")
     for part in parts:
         yield f"http-request {NOT_READY.returned()} if {asked_for} {part}"
     yield f"http-request {WELL} if {asked_for}"
 
 
 def _not_too_many(gateway: Gateway) -> Iterator[str]:
-    api = gateway.topology.api
-    waiting = f"queue({API})" if isinstance(api, Replicas) else f"queue({API}_server)"
     to_api = f"{{ var(txn.target) -m str {Target.API} }}"
-    yield f"http-request {BUSY.returned()} if {to_api} {{ {waiting} ge {api.queue} }}"
+    yield f"http-request {BUSY.returned()} if {to_api} {{ queue({behind(API)}) ge {gateway.topology.api.queue} }}"
     yield from full_queue(gateway)
 
 
 def full_queue(gateway: Gateway) -> Iterator[str]:
     """Turn away what would have to wait behind too many others for Chroma."""
-    topology = gateway.topology
-    if isinstance(topology.api, Replicas):
-        to_chroma = f"{{ var(txn.target) -m str {Target.CHROMA} }}"
-        yield f"http-request {BUSY.returned()} if {to_chroma} {{ queue({CHROMA}_server) ge {topology.chroma.queue} }}"
+    if isinstance(gateway.topology, ClientServer):
+        full = f"{{ queue({behind(CHROMA)}) ge {gateway.topology.chroma.queue} }}"
+        yield f"http-request {BUSY.returned()} if {{ var(txn.target) -m str {Target.CHROMA} }} {full}"
 
 
 def _sent_on(gateway: Gateway) -> Iterator[str]:

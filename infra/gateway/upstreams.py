@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from infra.gateway.gateway import Gateway, Guard, Replicas, Server
-from infra.gateway.waiting import NAMED, NAMED_LATER, address, layers
+from infra.gateway.gateway import ClientServer, Gateway, Guard, Replicas
+from infra.gateway.waiting import NAMED, NAMED_LATER, address, layers, lone
 
 CHROMA, API, API_STREAM = "chroma", "api", "api_stream"
 READY, WRITABLE = "store_ready", "store_writable"
@@ -20,58 +21,41 @@ def sections(gateway: Gateway) -> Iterator[list[str]]:
     """The backends of the topology."""
     topology = gateway.topology
     api = topology.api
-    if isinstance(api, Replicas):
-        streams = max(1, api.slots // STREAM_SHARE)
-        yield replicas(API, api, max(1, api.slots - streams), ["retry-on conn-failure empty-response"])
-        yield replicas(API_STREAM, api, streams, ["retry-on conn-failure", *streamed(gateway)])
+    streams = max(1, api.slots // STREAM_SHARE)
+    others = replace(api, slots=max(1, api.slots - streams))
+    if isinstance(others, Replicas):
+        yield from layers(gateway, API, replicas(others))
+        lines = replicas(replace(others, slots=streams))
     else:
-        yield from layers(gateway, API, api)
-        yield stream_to(gateway, api)
-    if not isinstance(topology.api, Server):
-        yield from layers(gateway, CHROMA, topology.chroma)
+        yield from layers(gateway, API, lone(gateway, API, others))
+        lines = lone(gateway, API, replace(others, slots=streams))
+    # Not kept, so never repeated.
+    yield [f"backend {API_STREAM}", *(f"    {line}" for line in (*lines, *streamed(gateway)))]
+    if isinstance(topology, ClientServer):
+        yield from layers(gateway, CHROMA, lone(gateway, CHROMA, topology.chroma))
     yield from guard_says(topology.guard)
 
 
-def replicas(name: str, api: Replicas, slots: int, more: list[str]) -> list[str]:
-    """A backend whose servers are the addresses of a name.
-
-    Args:
-        name: Of the backend.
-        api: The replicas.
-        slots: Requests each gets at once by this backend.
-        more: Further lines.
-    """
+def replicas(api: Replicas) -> list[str]:
+    """Lines of a backend whose servers are the addresses of a name."""
     return [
-        f"backend {name}",
-        "    balance leastconn",
-        "    option httpchk GET /healthz",
-        "    http-check expect status 200",
-        "    option redispatch 1",
-        "    retries 3",
-        *(f"    {line}" for line in more),
-        f"    default-server check {CHECK} fall 1 maxconn {slots}",
+        "balance leastconn",
+        "option httpchk GET /healthz",
+        "http-check expect status 200",
+        "option redispatch 1",
+        "retries 3",
+        "retry-on conn-failure",
+        f"default-server check {CHECK} fall 1 maxconn {api.slots}",
         # The first has an address from the start, so that no request finds nobody after a reload; asking for all of
         # them at the start would hold it up when the name server is slow.
-        f"    server api1 {address(api.host, api.port)} {NAMED}",
-        f"    server-template api 2-{api.most} {address(api.host, api.port)} {NAMED_LATER}",
-    ]
-
-
-def stream_to(gateway: Gateway, api: Server) -> list[str]:
-    """The way of streamed loads to a server that is restarted in place: not kept, so never repeated."""
-    streams = max(1, api.slots // STREAM_SHARE)
-    return [
-        f"backend {API_STREAM}",
-        f"    retries {gateway.patience.restart_s}",
-        "    retry-on conn-failure",
-        *(f"    {line}" for line in streamed(gateway)),
-        f"    server api {address(api.host, api.port)} maxconn {streams} {NAMED}",
+        f"server api1 {address(api.host, api.port)} {NAMED}",
+        f"server-template api 2-{api.most} {address(api.host, api.port)} {NAMED_LATER}",
     ]
 
 
 def streamed(gateway: Gateway) -> list[str]:
-    """What a body that goes on while its answer comes needs: no end but silence."""
-    return [f"timeout server {gateway.patience.answer_s}s", f"timeout tunnel {gateway.patience.answer_s}s"]
+    """What a body that goes on while its answer comes needs: each piece at once, and no end but silence."""
+    return ["option http-no-delay", f"timeout server {gateway.patience.answer_s}s"]
 
 
 def guard_says(guard: Guard) -> Iterator[list[str]]:

@@ -1,9 +1,9 @@
-"""The way to a server that is restarted in place: its callers wait, and what a kill interrupts is sent again.
+"""The way to a server: callers wait while it is restarted, and what a kill interrupts is sent again.
 
 Two layers, because HAProxy waits between two tries to *connect*, but not between two tries of a whole *request*. The
 inner layer has the queue and tries to connect for as long as a restart may take. The outer layer keeps the request in
-its buffer, and gives it to the inner one again when the server broke off in the middle: only what may be repeated.
-No health check takes the server out: a lone server that is marked down is an immediate 503 for everyone.
+its buffer, and gives it to the inner one again when the server broke off in the middle: only what may be repeated. The
+rest gets a 502; with one layer HAProxy would close a connection that has served before without a word.
 """
 
 from __future__ import annotations
@@ -26,13 +26,18 @@ def socket(gateway: Gateway, name: str) -> str:
     return f"unix@{gateway.runtime_folder}/{name}.sock"
 
 
-def layers(gateway: Gateway, name: str, server: Server) -> Iterator[list[str]]:
+def behind(name: str) -> str:
+    """Name of the backend with the servers."""
+    return f"{name}_server"
+
+
+def layers(gateway: Gateway, name: str, servers: list[str]) -> Iterator[list[str]]:
     """Backend `name` and what is behind it.
 
     Args:
         gateway: The gateway.
-        name: Of the server.
-        server: The server.
+        name: Of the servers.
+        servers: Lines of the inner backend.
     """
     patience = gateway.patience
     whole_s = patience.queue_s + patience.restart_s + patience.answer_s
@@ -53,15 +58,22 @@ def layers(gateway: Gateway, name: str, server: Server) -> Iterator[list[str]]:
         f"    timeout client {whole_s}s",
         "    http-request set-var(txn.request_id) req.fhdr(x-request-id)",
         f'    http-after-response set-header {WAITED} "%Tw/%Tc/%Tr"',
-        f"    default_backend {name}_server",
+        f"    default_backend {behind(name)}",
     ]
-    yield [
-        f"backend {name}_server",
+    yield [f"backend {behind(name)}", *(f"    {line}" for line in servers)]
+
+
+def lone(gateway: Gateway, name: str, server: Server) -> list[str]:
+    """Lines of a backend with one server, which is restarted in place.
+
+    No health check takes it out: a lone server that is marked down is an immediate 503 for everyone.
+    """
+    return [
         # One try a second.
-        f"    retries {patience.restart_s}",
-        "    retry-on conn-failure",
-        f"    option redispatch {LOOK_AGAIN}",
-        f"    server {name} {address(server.host, server.port)} maxconn {server.slots} {NAMED}",
+        f"retries {gateway.patience.restart_s}",
+        "retry-on conn-failure",
+        f"option redispatch {LOOK_AGAIN}",
+        f"server {name} {address(server.host, server.port)} maxconn {server.slots} {NAMED}",
     ]
 
 

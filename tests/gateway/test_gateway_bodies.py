@@ -117,6 +117,18 @@ def test_a_large_body_that_stops_is_given_up(strict):
         assert client.get("/api/v2/heartbeat").status_code == 200
 
 
+def test_an_answer_may_take_longer_than_a_sender_may(strict):
+    patience = strict.running.gateway.patience
+    answer_s = 3.5
+    assert max(patience.sender_s, patience.request_s, patience.idle_s) < answer_s < patience.answer_s
+    strict.chroma.answer = lambda _: (time.sleep(answer_s), Answer(body={}))[1]
+    try:
+        with strict.running.client("write-token") as client:
+            assert client.post(UPSERT, content=b"x").status_code == 200
+    finally:
+        strict.chroma.answer = lambda _: Answer(body={})
+
+
 def test_the_queue_is_bounded_in_time_and_length(strict):
     """One request is served; two may wait, for two seconds; the others are told at once when to come again."""
     strict.chroma.forget()
