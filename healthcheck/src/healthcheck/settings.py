@@ -17,6 +17,7 @@ from healthcheck.url import split_url
 EXIT_SETTINGS = 78
 """`EX_CONFIG` of sysexits.h."""
 _CHROMA_URL = "http://127.0.0.1:8000/api/v2/heartbeat"
+_RELOAD_CHECK = "'haproxy -c -f /run/cortex/gateway/haproxy.cfg'"
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Value = TypeVar("_Value")
 
@@ -52,6 +53,10 @@ class GuardSettings(Limits):
     crashes: int = 5
     crash_window_s: float = 600.0
     scrub_bytes_per_s: int = 20_000_000
+    reload_watch: str = ""
+    """Folder with files that the server loads anew on SIGUSR2; empty for none."""
+    reload_check: tuple[str, ...] = ()
+    """Says with exit code 0 that the files can be loaded."""
 
     @property
     def has_store(self) -> bool:
@@ -107,7 +112,11 @@ def load_settings(environment: Mapping[str, str]) -> GuardSettings:
         crashes=reader.whole("crashes", default.crashes, 1, 1_000_000),
         crash_window_s=reader.number("crash_window_s", default.crash_window_s, 1, 86_400),
         scrub_bytes_per_s=reader.whole("scrub_bytes_per_s", default.scrub_bytes_per_s, 1_000, 1 << 40),
+        reload_watch=reader.checked("reload_watch", "", _folder, "/run/cortex/gateway"),
+        reload_check=reader.checked("reload_check", "", _command, _RELOAD_CHECK),
     )
+    if settings.reload_watch and not settings.reload_check:
+        reader.wrong("reload_check", "is needed with HEALTH_RELOAD_WATCH", _RELOAD_CHECK)
     if settings.disk_stop_percent <= settings.hysteresis_points:
         reader.wrong("disk_stop_percent", "is not above HEALTH_HYSTERESIS_POINTS", default.disk_stop_percent)
     reader.finish()
@@ -183,6 +192,10 @@ def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError("is not an absolute path")
     return text
+
+
+def _folder(text: str) -> str:
+    return _absolute(text) if text else ""
 
 
 def _url(text: str) -> str:

@@ -69,6 +69,10 @@ class Server:
             self._pump = None
         return ended
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        self._child.signal(number)
+
     def stop(self, loop: Loop, grace_s: float) -> Exit:
         """Ask it to stop, wait, kill it after the grace. A further request to the guard is passed on to it."""
         self._child.signal(signal.SIGTERM)

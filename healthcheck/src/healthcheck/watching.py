@@ -13,6 +13,7 @@ from healthcheck.judgement import Judgement, Verdict
 from healthcheck.judges import Judges
 from healthcheck.observation import Observation
 from healthcheck.observer import Observer
+from healthcheck.reloading import Reloading
 from healthcheck.scrubbing import Scrubbing
 
 _BUSY_LOG_S = 10.0
@@ -26,6 +27,7 @@ class Watch:
         self.restart: Restart | None = None
         """What was decided and not yet done."""
         self.scrubbing = Scrubbing(context)
+        self._reloading = Reloading(context) if context.settings.reload_watch else None
         self._observer = Observer(context.settings)
         self._judges = Judges(context.settings)
         self._decider = Decider(context.settings, context.notebook.notes.remembered)
@@ -54,6 +56,8 @@ class Watch:
         context.board.show(observation, judgements)
         self._mind_the_disk(observation)
         self.scrubbing.poll()
+        if self._reloading is not None:
+            self._reloading.poll()
         action = self._decide(observation)
         if action is not None:
             self._act(action)
