@@ -30,6 +30,7 @@ class BuildHost:
         network: Network of build steps ("host"); None for the builder's default.
         os_image: Image to build upon.
         build_image: Image of the builder stages: the same system, with what an installation needs.
+        packages_image: Image with Debian packages that single images add; None where apt fetches them.
         layouts: OCI layouts that hold images no registry has, by image name (`oci-layout://...`).
         ca_bundle: Certificates that build steps must trust, beyond the image's own.
     """
@@ -38,6 +39,7 @@ class BuildHost:
     network: str | None = None
     os_image: str = OS_IMAGE
     build_image: str = OS_IMAGE
+    packages_image: str | None = None
     layouts: tuple[tuple[str, str], ...] = ()
     ca_bundle: Path | None = None
 
@@ -46,9 +48,11 @@ class BuildHost:
         """Read the CORTEX_BUILD* and CORTEX_OS_* variables (docs/install.md)."""
         os_image = environment.get("CORTEX_OS_IMAGE") or OS_IMAGE
         build_image = environment.get("CORTEX_BUILD_IMAGE") or os_image
+        packages_image = environment.get("CORTEX_PACKAGES_IMAGE") or None
         layouts = {
             os_image: environment.get("CORTEX_OS_LAYOUT", ""),
             build_image: environment.get("CORTEX_BUILD_LAYOUT", ""),
+            **({packages_image: environment.get("CORTEX_PACKAGES_LAYOUT", "")} if packages_image else {}),
         }
         bundle = environment.get("CORTEX_BUILD_CA")
         return cls(
@@ -56,6 +60,7 @@ class BuildHost:
             network=environment.get("CORTEX_BUILD_NETWORK") or None,
             os_image=os_image,
             build_image=build_image,
+            packages_image=packages_image,
             layouts=tuple((name, place) for name, place in layouts.items() if place),
             ca_bundle=Path(bundle) if bundle else None,
         )
@@ -64,6 +69,11 @@ class BuildHost:
     def arguments(self) -> dict[str, str]:
         """The build arguments that name the images to build upon."""
         return {"OS_IMAGE": self.os_image, "BUILD_IMAGE": self.build_image}
+
+    def arguments_of(self, spec: ImageSpec) -> dict[str, str]:
+        """All build arguments of an image."""
+        packages = {"PACKAGES_IMAGE": self.packages_image} if spec.adds_packages and self.packages_image else {}
+        return {**self.arguments, **packages, **dict(spec.arguments)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +85,14 @@ class ImageSpec:
         arguments: Build arguments that come from the settings.
         folder: Its folder below `images/`; empty when it has the image's name.
         target: Stage of the Dockerfile that is the image; empty for the last one.
+        adds_packages: Whether it adds Debian packages to the OS image.
     """
 
     name: str
     arguments: tuple[tuple[str, str], ...] = ()
     folder: str = ""
     target: str = ""
+    adds_packages: bool = False
 
     @property
     def dockerfile(self) -> Path:
@@ -121,6 +133,7 @@ def specs(settings: Settings) -> dict[str, ImageSpec]:
         "api": ImageSpec("api", model, target="embedded"),
         "api-remote": ImageSpec("api-remote", model, folder="api", target="remote"),
         "chroma": ImageSpec("chroma"),
+        "gateway": ImageSpec("gateway", adds_packages=True),
     }
 
 
@@ -140,7 +153,7 @@ class BuiltImage(pulumi.ComponentResource):
         base_name = f"{names.PROJECT}-{spec.name}"
         if registry:
             base_name = "/".join(part for part in (registry.address, registry.prefix, base_name) if part)
-        arguments = {**host.arguments, **dict(spec.arguments)}
+        arguments = host.arguments_of(spec)
         tag = spec.content_tag(arguments)
         image = docker_build.Image(
             spec.name,
@@ -148,7 +161,12 @@ class BuiltImage(pulumi.ComponentResource):
             context=docker_build.BuildContextArgs(
                 # Relative to the program's folder: another clone of the same commit sees no change.
                 location=os.path.relpath(ROOT, PROGRAM),
-                named={name: docker_build.ContextArgs(location=place) for name, place in host.layouts} or None,
+                named={
+                    name: docker_build.ContextArgs(location=place)
+                    for name, place in host.layouts
+                    if name in arguments.values()
+                }
+                or None,
             ),
             dockerfile=docker_build.DockerfileArgs(location=os.path.relpath(spec.dockerfile, PROGRAM)),
             target=spec.target or None,

@@ -17,6 +17,7 @@
 | CORTEX_OS_IMAGE | name of the image to build upon; unset: the Dockerfile's default | yes |
 | CORTEX_OS_LAYOUT | `oci-layout://…@sha256:…` that holds it, where no registry does | yes |
 | CORTEX_BUILD_IMAGE, CORTEX_BUILD_LAYOUT | the same plus uv, for builder stages; unset: the OS image | yes |
+| CORTEX_PACKAGES_IMAGE, CORTEX_PACKAGES_LAYOUT | Debian packages for images that add them; unset: apt | yes |
 | CORTEX_BUILD_CA | PEM bundle that builds must trust; unset: the image's own | yes |
 
 The program gives BuildKit a layout as the named context of the image's name, which needs no registry. The name holds
@@ -108,6 +109,8 @@ def _images(given: Mapping[str, str], where: Locations) -> dict[str, str]:
             "CORTEX_OS_LAYOUT": image.runtime.location,
             "CORTEX_BUILD_IMAGE": image.build.name,
             "CORTEX_BUILD_LAYOUT": image.build.location,
+            "CORTEX_PACKAGES_IMAGE": image.packages.name,
+            "CORTEX_PACKAGES_LAYOUT": image.packages.location,
         }
     if bundle := certificates.bundle(given):
         facts["CORTEX_BUILD_CA"] = str(bundle)

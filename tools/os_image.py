@@ -1,7 +1,8 @@
 """The OS image to build upon where no hub answers: made of Debian packages, kept as an OCI layout.
 
 BuildKit takes it from disk as a named context (`oci-layout://`), so no registry is needed. The folder `images/os` says
-what goes in. The layout holds two images: `os`, and `build`, which is the same plus `uv` for builder stages.
+what goes in. The layout holds three images: `os`; `build`, which is the same plus `uv` for builder stages; and
+`packages`, which holds nothing but the Debian packages that a few images add to `os`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,7 +30,7 @@ from tools.progress import Step
 from tools.versions import UV, WHEELS
 
 DEFINITION = CHECKOUT / "images" / "os" / "os.toml"
-METHOD = "1"
+METHOD = "2"
 NAME = "cortex-os"
 FETCH_LIMIT_S = 300.0
 BUILD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -41,6 +43,7 @@ class Definition:
     suite: str
     epoch_s: int
     packages: tuple[str, ...]
+    carried: tuple[str, ...]
     exclude: tuple[str, ...]
     remove: tuple[str, ...]
 
@@ -65,10 +68,11 @@ class NamedContext:
 
 @dataclass(frozen=True, slots=True)
 class OsImage:
-    """The finished image in both kinds."""
+    """The finished image in its kinds."""
 
     runtime: NamedContext
     build: NamedContext
+    packages: NamedContext
 
 
 def load(path: Path = DEFINITION) -> Definition:
@@ -78,6 +82,7 @@ def load(path: Path = DEFINITION) -> Definition:
         suite=given["suite"],
         epoch_s=given["epoch_s"],
         packages=tuple(given["packages"]),
+        carried=tuple(given["carried"]),
         exclude=tuple(given["exclude"]),
         remove=tuple(given["remove"]),
     )
@@ -98,11 +103,11 @@ def find(where: Locations, host: Host) -> OsImage | None:
         digests = read_digests(root)
     except FileNotFoundError:
         return None
-    runtime, build = (
+    runtime, build, packages = (
         NamedContext(f"cortex-{tag}:{digests[tag].removeprefix('sha256:')[:12]}", f"oci-layout://{root}@{digests[tag]}")
-        for tag in ("os", "build")
+        for tag in ("os", "build", "packages")
     )
-    return OsImage(runtime, build)
+    return OsImage(runtime, build, packages)
 
 
 def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
@@ -122,6 +127,8 @@ def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     partial = root.with_name(f".{root.name}.partial")
     discard(partial)
     partial.mkdir(parents=True)
+    carried = partial / "packages"
+    (carried / "partial").mkdir(parents=True)
     definition = load()
     step.doing = f"unpacking Debian {definition.suite}"
     writer = LayoutWriter(partial)
@@ -129,7 +136,7 @@ def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            arguments(definition, host),
+            arguments(definition, host, carried),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -148,6 +155,9 @@ def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     step.doing = "adding uv for builder stages"
     uv_layer = writer.add_layer(_uv_layer(_linux_uv(uv, where, host), definition.epoch_s))
     writer.add_image("build", config, [layer, uv_layer])
+    packages = sorted(carried.glob("*.deb"))
+    writer.add_image("packages", config, [writer.add_layer(_packages_layer(packages, definition.epoch_s))])
+    discard(carried)
     writer.close()
     partial.replace(root)
     found = find(where, host)
@@ -156,8 +166,14 @@ def make(where: Locations, host: Host, uv: Path, step: Step) -> OsImage:
     return found
 
 
-def arguments(definition: Definition, host: Host) -> list[str]:
-    """The mmdebstrap call that writes the root filesystem as a tar to standard output."""
+def arguments(definition: Definition, host: Host, carried: Path) -> list[str]:
+    """The mmdebstrap call that writes the root filesystem as a tar to standard output.
+
+    Args:
+        definition: What goes in.
+        host: Containers get this processor.
+        carried: Folder that gets the packages which are carried beside the image, with what they need and it lacks.
+    """
     removals = " ".join(f'"$1"{path}' for path in definition.remove)
     mirror = os.environ.get("CORTEX_DEBIAN_MIRROR")
     return [
@@ -168,11 +184,20 @@ def arguments(definition: Definition, host: Host) -> list[str]:
         f"--architectures={host.go_arch}",
         f"--include={','.join(definition.packages)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in definition.exclude),
+        f"--customize-hook={_download(definition.carried, carried)}",
         f"--customize-hook=rm -rf {removals}",
         definition.suite,
         "-",
         *([mirror] if mirror else []),
     ]
+
+
+def _download(packages: tuple[str, ...], folder: Path) -> str:
+    """The hook that fetches packages with mmdebstrap's own apt, which knows what the root filesystem has already."""
+    archives = shlex.quote(f"Dir::Cache::Archives={folder.absolute()}/")
+    wanted = " ".join(map(shlex.quote, packages))
+    apt = "apt-get --quiet --yes --download-only --no-install-recommends"
+    return f'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {apt} -o {archives} install {wanted}'
 
 
 def _require_tools(step: Step) -> None:
@@ -203,5 +228,18 @@ def _uv_layer(uv: Path, epoch_s: int) -> io.BytesIO:
         info = tarfile.TarInfo("usr/local/bin/uv")
         info.size, info.mode, info.mtime = uv.stat().st_size, 0o755, epoch_s
         tar.addfile(info, binary)
+    out.seek(0)
+    return out
+
+
+def _packages_layer(packages: list[Path], epoch_s: int) -> io.BytesIO:
+    """A tar with the packages in /packages."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for package in packages:
+            info = tarfile.TarInfo(f"packages/{package.name}")
+            info.size, info.mode, info.mtime = package.stat().st_size, 0o644, epoch_s
+            with package.open("rb") as content:
+                tar.addfile(info, content)
     out.seek(0)
     return out

@@ -73,10 +73,14 @@ def lone(gateway: Gateway, name: str, server: Server) -> list[str]:
         f"retries {gateway.patience.restart_s}",
         "retry-on conn-failure",
         f"option redispatch {LOOK_AGAIN}",
-        f"server {name} {address(server.host, server.port)} maxconn {server.slots} {NAMED}",
+        f"server {name} {address(server.host, server.port)} maxconn {server.slots} {NAMED_OR_NOWHERE}",
     ]
 
 
+# An address that leads nowhere (RFC 6666), for a name that has none yet: without any, a server is out of service, and
+# its callers are turned away instead of waiting.
+NOWHERE = "100::1"
+NAMED_OR_NOWHERE = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,{NOWHERE}"
 NAMED = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,none"
 NAMED_LATER = f"resolvers {NAMES} resolve-prefer ipv4 init-addr none"
 

@@ -144,6 +144,20 @@ def test_a_killed_replica_costs_nothing_that_may_be_repeated(named):
             replica.stop()
 
 
+def test_a_chroma_that_has_no_address_yet_is_waited_for(named):
+    """As after a reload while its container is being replaced."""
+    port = free_port()
+    running, names = named(free_port(), port)
+    with callers(running.url, running.trusting(), "read-token", version, count=2) as told:
+        time.sleep(1.5)
+        assert told.took_s == []
+        chroma = Backend("127.0.0.2", port)
+        names.addresses["chroma.test"] = [chroma.address]
+        wait_until(lambda: len(told.took_s) > 20, "the callers to be served")
+    chroma.stop()
+    assert told.failed == []
+
+
 def test_chroma_that_comes_back_at_another_address_is_found(named):
     """As when its container is replaced: callers wait in the queue and do not fail."""
     port = free_port()

@@ -227,6 +227,8 @@ def test_facts_of_the_build_host_reach_the_build():
             "CORTEX_OS_LAYOUT": "oci-layout:///x@sha256:1",
             "CORTEX_BUILD_IMAGE": "cortex-build:1",
             "CORTEX_BUILD_LAYOUT": "oci-layout:///x@sha256:2",
+            "CORTEX_PACKAGES_IMAGE": "cortex-packages:1",
+            "CORTEX_PACKAGES_LAYOUT": "oci-layout:///x@sha256:3",
         }
     )
     built = rendered(host=host).one(IMAGE, "api").inputs
@@ -237,6 +239,10 @@ def test_facts_of_the_build_host_reach_the_build():
         "cortex-os:1": {"location": "oci-layout:///x@sha256:1"},
         "cortex-build:1": {"location": "oci-layout:///x@sha256:2"},
     }
+    # Only the gateway adds packages; the others are not built anew when those change.
+    made = images.specs(load_settings({}, "dev"))
+    assert "PACKAGES_IMAGE" not in host.arguments_of(made["api"])
+    assert host.arguments_of(made["gateway"])["PACKAGES_IMAGE"] == "cortex-packages:1"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def built(where: Locations, bare_path: Path) -> Locations:
 def add_os_image(where: Locations, created: str) -> None:
     writer = LayoutWriter(os_image.target(where, this_host()))
     config = ImageConfig("amd64", created, {}, {})
-    for tag in ("os", "build"):
+    for tag in ("os", "build", "packages"):
         writer.add_image(tag, config, [])
     writer.close()
 
@@ -140,6 +140,8 @@ def test_the_own_builder_and_os_image_are_told(with_own_builder: Locations) -> N
     assert env["CORTEX_OS_LAYOUT"] == f"oci-layout://{layout}@{digest}"
     assert env["CORTEX_OS_IMAGE"] == f"cortex-os:{digest.removeprefix('sha256:')[:12]}"
     assert env["CORTEX_BUILD_IMAGE"].startswith("cortex-build:")
+    assert env["CORTEX_PACKAGES_IMAGE"].startswith("cortex-packages:")
+    assert env["CORTEX_PACKAGES_LAYOUT"] == f"oci-layout://{layout}@{read_digests(layout)['packages']}"
 
 
 def test_a_shell_of_ours_learns_of_a_new_os_image(with_own_builder: Locations) -> None:

@@ -172,7 +172,7 @@ def test_the_os_image_is_keyed_by_its_definition(where: Locations, host: Host, t
 
 
 def test_the_os_image_has_no_package_manager_of_python_or_debian(host: Host) -> None:
-    arguments = os_image.arguments(os_image.load(), host)
+    arguments = os_image.arguments(os_image.load(), host, Path("/somewhere/packages"))
     assert "--variant=essential" in arguments
     packages = next(one for one in arguments if one.startswith("--include=")).partition("=")[2].split(",")
     assert not {"apt", "python3-pip", "python3-venv"} & set(packages)
