@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from infra.gateway import reference as gateway_reference
 from infra.settings import load_settings, project_schema
 from infra.settings import reference as settings_reference
 from infra.sizing import Sizing, report
@@ -17,7 +18,7 @@ from infra.topologies import single_node
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT_FILE = ROOT / "Pulumi.yaml"
-PAGES = (ROOT / "docs" / "settings.md", ROOT / "docs" / "sizing.md")
+PAGES = (ROOT / "docs" / "settings.md", ROOT / "docs" / "sizing.md", ROOT / "docs" / "security.md")
 BEGIN = "<!-- rendered by python -m infra.document: {name} -->\n"
 END = "<!-- end -->\n"
 EXAMPLE = (1_000_000, 384)
@@ -71,6 +72,8 @@ PLACES: Mapping[str, Callable[[], str]] = {
     "coefficients": sizing_reference.table,
     "example": _example,
     "comparison": _compared,
+    "endpoints": gateway_reference.endpoints,
+    "gateway-limits": gateway_reference.limits,
 }
 
 

@@ -11,6 +11,8 @@ from infra.gateway.pattern import NAME, regular_expression, shape
 SEPARATOR = "|"
 # Order of the fields of a line's value, counted from 1 as HAProxy does.
 ROLE_FIELD, TARGET_FIELD, SCOPE_FIELD, REPEAT_FIELD, STORE_FIELD = 1, 2, 3, 4, 5
+# The end, and not what stands before a line's end as well.
+_END = r"$(?!\n)"
 OPEN, REPEATABLE, STORES = "open", "repeatable", "stores"
 
 
@@ -25,7 +27,7 @@ def endpoints(*, with_chroma: bool) -> tuple[Endpoint, ...]:
 
 def endpoint_map(listed: Sequence[Endpoint]) -> str:
     """`METHOD:path` as a regular expression → what `fields` says. Each request matches at most one line."""
-    return "".join(f"^{each.method}:{regular_expression(each.path)}$ {fields(each)}\n" for each in listed)
+    return "".join(f"^{each.method}:{regular_expression(each.path)}{_END} {fields(each)}\n" for each in listed)
 
 
 def fields(endpoint: Endpoint) -> str:
@@ -43,7 +45,7 @@ def fields(endpoint: Endpoint) -> str:
 
 def method_map(listed: Sequence[Endpoint]) -> str:
     """Path as a regular expression → the methods it has, for the answer to a method it has not."""
-    return "".join(f"^{pattern}$ {','.join(methods)}\n" for pattern, methods in _methods(listed))
+    return "".join(f"^{pattern}{_END} {','.join(methods)}\n" for pattern, methods in _methods(listed))
 
 
 def _methods(listed: Sequence[Endpoint]) -> Iterator[tuple[str, list[str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,23 +30,26 @@ def haproxy():
     return module
 
 
-def package(folder: Path, name: str, depends: str, files: dict[str, str]) -> Path:
-    """A small Debian package."""
-    tree = folder / name
-    for path, text in {**files, f"usr/share/doc/{name}/copyright": "free", f"usr/share/man/{name}.1": "manual"}.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(text)
-    (tree / "DEBIAN").mkdir()
-    (tree / "DEBIAN/control").write_text(
-        f"Package: {name}\nVersion: 1.0-1\nArchitecture: all\nMaintainer: nobody <n@example.org>\n"
-        f"Depends: {depends}\nDescription: made for a test\n"
-    )
+def package(folder: Path, name: str, depends: str, files: dict[str, str]) -> None:
+    """A Debian package, as a folder of its files beside what `dpkg-deb --field` says."""
     made = folder / f"{name}_1.0-1_all.deb"
-    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", str(tree), str(made)], check=True, capture_output=True)
-    return made
+    for path, text in {**files, f"usr/share/doc/{name}/copyright": "free", f"usr/share/man/{name}.1": "manual"}.items():
+        (made / path).parent.mkdir(parents=True, exist_ok=True)
+        (made / path).write_text(text)
+    (folder / f"{made.name}.fields").write_text(f"Package: {name}\nVersion: 1.0-1\nDepends: {depends}\n")
 
 
-@pytest.mark.skipif(not Path("/usr/bin/dpkg-deb").exists(), reason="makes Debian packages")
+def dpkg_deb(*command: str) -> str:
+    """What the command does with such a folder."""
+    program, action, made, *rest = command
+    assert program == "dpkg-deb"
+    if action == "--extract":
+        shutil.copytree(made, rest[0], dirs_exist_ok=True)
+        return ""
+    text = Path(f"{made}.fields").read_text()
+    return re.search(rf"^{rest[0]}: (.*)$", text, re.MULTILINE)[1] if rest else text
+
+
 def test_the_program_and_its_libraries_are_taken_and_nothing_else(haproxy, tmp_path, monkeypatch):
     packages, root, status = tmp_path / "packages", tmp_path / "root", tmp_path / "status"
     packages.mkdir()
@@ -60,6 +64,7 @@ def test_the_program_and_its_libraries_are_taken_and_nothing_else(haproxy, tmp_p
     package(packages, "adduser", "passwd", {"usr/sbin/adduser": "script"})
     status.write_text("Package: libc6\nStatus: install ok installed\nVersion: 2.36\n\n")
     monkeypatch.setattr(haproxy, "STATUS", status)
+    monkeypatch.setattr(haproxy, "_run", dpkg_deb)
     monkeypatch.setattr("sys.argv", ["haproxy.py", str(root), str(packages)])
     assert haproxy.main() == 0
     taken = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
