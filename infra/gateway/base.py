@@ -69,8 +69,6 @@ def defaults(gateway: Gateway) -> Iterator[str]:
     yield "    log global"
     yield "    option dontlognull"
     yield "    option abortonclose"
-    # A connection that its server closes at the same moment would lose a request that must not be repeated.
-    yield "    option http-server-close"
     yield f"    timeout http-request {patience.request_s}s"
     yield f"    timeout http-keep-alive {patience.idle_s}s"
     yield f"    timeout client {patience.sender_s}s"

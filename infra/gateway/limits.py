@@ -65,10 +65,11 @@ class Buffers:
 
     Attributes:
         bytes_each: What is held of a request so that it can be sent again when its server is killed. A connection
-            in use has two or three of them.
+            in use has two or three of them. Larger ones cost time in every request: HAProxy keeps half a megabyte of
+            them ready for each thread (measured: 256 KiB, 0.2 ms).
     """
 
-    bytes_each: int = 256 * KIB
+    bytes_each: int = 128 * KIB
 
     @property
     def kept_bytes(self) -> int:

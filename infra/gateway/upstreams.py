@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from infra.gateway.gateway import ClientServer, Gateway, Guard, Replicas
-from infra.gateway.waiting import NAMED, NAMED_LATER, address, layers, lone
+from infra.gateway.waiting import NAMED, NAMED_LATER, OWN_CONNECTION, SHARED_CONNECTIONS, address, layers, lone
 
 CHROMA, API, API_STREAM = "chroma", "api", "api_stream"
 READY, WRITABLE = "store_ready", "store_writable"
@@ -27,18 +27,19 @@ def sections(gateway: Gateway) -> Iterator[list[str]]:
         yield from layers(gateway, API, replicas(others))
         lines = replicas(replace(others, slots=streams))
     else:
-        yield from layers(gateway, API, lone(gateway, API, others))
-        lines = lone(gateway, API, replace(others, slots=streams))
+        yield from layers(gateway, API, lone(gateway, API, others, OWN_CONNECTION))
+        lines = lone(gateway, API, replace(others, slots=streams), OWN_CONNECTION)
     # Not kept, so never repeated.
     yield [f"backend {API_STREAM}", *(f"    {line}" for line in (*lines, *streamed(gateway)))]
     if isinstance(topology, ClientServer):
-        yield from layers(gateway, CHROMA, lone(gateway, CHROMA, topology.chroma))
+        yield from layers(gateway, CHROMA, lone(gateway, CHROMA, topology.chroma, SHARED_CONNECTIONS))
     yield from guard_says(topology.guard)
 
 
 def replicas(api: Replicas) -> list[str]:
     """Lines of a backend whose servers are the addresses of a name."""
     return [
+        OWN_CONNECTION,
         "balance leastconn",
         "option httpchk GET /healthz",
         "http-check expect status 200",

@@ -19,6 +19,9 @@ REPEATS = 2
 # A server that comes back elsewhere is found: every third try looks at its address again.
 LOOK_AGAIN = 3
 WAITED = "x-cortex-waited"
+# Uvicorn closes a connection that was idle for a while. If that happens at the moment when a request is sent on it, one
+# that may not be repeated is lost: so there each request has a connection of its own. Chroma closes none.
+OWN_CONNECTION, SHARED_CONNECTIONS = "option http-server-close", "http-reuse always"
 
 
 def socket(gateway: Gateway, name: str) -> str:
@@ -44,6 +47,8 @@ def layers(gateway: Gateway, name: str, servers: list[str]) -> Iterator[list[str
     yield [
         f"backend {name}",
         "    option http-buffer-request",
+        # The inner layer answers a loss with 502 on a new connection only; one that has served before it just closes.
+        f"    {OWN_CONNECTION}",
         f"    timeout server {whole_s}s",
         "    timeout connect 5s",
         f"    retries {REPEATS}",
@@ -63,12 +68,13 @@ def layers(gateway: Gateway, name: str, servers: list[str]) -> Iterator[list[str
     yield [f"backend {behind(name)}", *(f"    {line}" for line in servers)]
 
 
-def lone(gateway: Gateway, name: str, server: Server) -> list[str]:
+def lone(gateway: Gateway, name: str, server: Server, connections: str) -> list[str]:
     """Lines of a backend with one server, which is restarted in place.
 
     No health check takes it out: a lone server that is marked down is an immediate 503 for everyone.
     """
     return [
+        connections,
         # One try a second.
         f"retries {gateway.patience.restart_s}",
         "retry-on conn-failure",

@@ -98,8 +98,8 @@ def test_what_may_not_be_repeated_is_told_and_nothing_acknowledged_is_lost(real)
         done = len(told.took_s)
         wait_until(lambda: len(told.took_s) > done + 50, "requests after")
     print(f"kill under additions: {len(told.took_s)} requests, {len(told.failed)} of them told of the loss")
-    # What was at the server in that moment, and nothing that waited in the queue.
-    assert len(told.failed) <= running.gateway.topology.chroma.slots
+    # What was at the server in that moment, and what took its place before the server had closed its door.
+    assert len(told.failed) <= 2 * running.gateway.topology.chroma.slots
     assert all("502" in each and "server-lost" in each for each in told.failed)
     with running.client("read-token") as client:
         stored = client.post(f"{COLLECTIONS}/{real.collection}/get", json={"include": [], "limit": 10_000}).json()
