@@ -31,6 +31,7 @@ TOKENS = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this folder starts real processes."""
     here = Path(__file__).parent

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -114,11 +116,11 @@ def test_a_certificate_is_renewed_without_a_failed_request(reloaded, tmp_path):
 def test_what_is_wrong_is_not_loaded(reloaded):
     running = reloaded.running
     workers = running.workers()
-    path = f"{running.gateway.folder}/haproxy.cfg"
-    with open(path, "a", encoding="utf-8") as configuration:  # noqa: PTH123
+    path = Path(running.gateway.folder, "haproxy.cfg")
+    with path.open("a", encoding="utf-8") as configuration:
         configuration.write("nonsense\n")
     assert running.process is not None
-    running.process.send_signal(12)  # SIGUSR2
+    running.process.send_signal(signal.SIGUSR2)
     wait_until(lambda: "unknown keyword 'nonsense'" in running.log.read_text(), "HAProxy to tell")
     with running.client("write-token") as client:
         assert client.get("/v1/status").status_code == 200
