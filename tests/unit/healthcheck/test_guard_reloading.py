@@ -1,5 +1,6 @@
 """Files of a server that changed: checked, then loaded by the running server; what is wrong is told and left alone."""
 
+import dataclasses
 import os
 import signal
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from healthcheck.actions import Phase
 from healthcheck.board import Board
 from healthcheck.context import Context
 from healthcheck.limits import ServerKind
@@ -17,6 +19,8 @@ from healthcheck.reloading import Reloading, files_below
 from healthcheck.settings import BadSettings, GuardSettings, load_settings
 from healthcheck.supervise import Server
 
+from healthcheck import reloading
+
 QUIET = Log("", descriptor=os.open(os.devnull, os.O_WRONLY))
 SERVER = """
 import signal, sys, time
@@ -26,6 +30,22 @@ def load(*_):
     with told.open("a") as out: out.write((files / "config").read_text() + "\\n")
 signal.signal(signal.SIGUSR2, load)
 load()
+while True: time.sleep(60)
+"""
+DEAF = """
+import os, signal, sys, time
+from pathlib import Path
+told, signals = Path(sys.argv[2]), []
+def work(*_):
+    signals.append(1)
+    if len(signals) == 2: return  # the first signal after the start is missed
+    with told.open("a") as out: out.write(f"{len(signals)}\\n")
+    if os.fork() == 0:
+        signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+        while os.getppid() != 1: time.sleep(0.05)
+        os._exit(0)
+signal.signal(signal.SIGUSR2, work)
+work()
 while True: time.sleep(60)
 """
 CHECK = """
@@ -57,9 +77,11 @@ class Scene:
         self.reloading = Reloading(self.context)
         self.loop.listen(self.reloading.poll)
 
-    def start(self) -> None:
-        command = [sys.executable, "-IS", "-c", SERVER, str(self.files), str(self.told)]
+    def start(self, program: str = SERVER) -> None:
+        command = [sys.executable, "-IS", "-c", program, str(self.files), str(self.told)]
         self.context.server = Server(command, QUIET)
+        board = self.context.board
+        board.snapshot = dataclasses.replace(board.snapshot, phase=Phase.SERVING, ready=True)
 
     def write(self, text: str) -> None:
         made = self.files / ".new"
@@ -93,8 +115,7 @@ def test_changed_files_are_loaded_once(scene: Scene) -> None:
     scene.start()
     scene.until(lambda: scene.loaded() == ["first"])
     scene.write("second")
-    scene.until(lambda: scene.loaded() == ["first", "second"])
-    assert scene.outcomes() == ["done"]
+    scene.until(lambda: scene.outcomes() == ["done"])
     assert "config" in scene.context.board.actions[0].reason
     scene.loop.wait(lambda: False, 0.3)
     assert scene.loaded() == ["first", "second"]
@@ -113,7 +134,8 @@ def test_what_does_not_pass_is_told_and_not_loaded(scene: Scene) -> None:
     assert len(scene.outcomes()) == 1, "checked again although nothing changed"
     assert scene.loaded() == ["first"]
     scene.write("third")
-    scene.until(lambda: scene.loaded() == ["first", "third"])
+    scene.until(lambda: scene.outcomes()[1:] == ["done"])
+    assert scene.loaded() == ["first", "third"]
     assert scene.context.remarks == {}
 
 
@@ -128,6 +150,28 @@ def test_what_changes_while_there_is_no_server_is_not_missed(scene: Scene) -> No
     scene.start()
     scene.until(lambda: scene.loaded() == ["first", "second"])
     assert scene.loaded() == ["first", "second"]
+
+
+def test_a_server_that_missed_the_signal_gets_it_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seen by its children: those of before are still the only ones."""
+    monkeypatch.setattr(reloading, "AGAIN_AFTER_S", 0.3)
+    scene.start(DEAF)
+    scene.until(lambda: scene.loaded() == ["1"])
+    scene.write("second")
+    scene.until(lambda: bool(scene.outcomes()))
+    assert scene.loaded() == ["1", "3"]
+    assert scene.outcomes() == ["done"]
+
+
+def test_a_server_that_loads_nothing_is_told_of(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reloading, "AGAIN_AFTER_S", 0.1)
+    scene.start(DEAF.replace("== 2", "> 1"))
+    scene.until(lambda: scene.loaded() == ["1"])
+    scene.write("second")
+    scene.until(lambda: bool(scene.outcomes()))
+    (outcome,) = scene.outcomes()
+    assert outcome.startswith("failed")
+    assert "did not load" in scene.context.remarks["files"]
 
 
 def test_links_are_followed_and_folders_looked_into(tmp_path: Path) -> None:
