@@ -228,15 +228,6 @@ def test_a_stock_store_is_told_to_be_adopted(store_of_kind: Callable[[str], Path
     ]
 
 
-def test_a_pickle_is_never_executed(sound: Path, tmp_path: Path) -> None:
-    proof = tmp_path / "executed"
-    evil = b"\x80\x03cos\nsystem\nX\x20\x00\x00\x00" + f"touch {proof}".ljust(32).encode()[:32] + b"\x85R."
-    (folder(sound, "plain") / damage.PICKLE).write_bytes(evil)
-    found = store.verify(sound)
-    assert [each.kind for each in found.findings] == [Kind.INDEX_TORN]
-    assert not proof.exists()
-
-
 def test_an_index_that_is_saved_all_the_time_is_busy_and_not_damaged(
     sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from store.index.files import IDS, IndexTorn
+from store.index.older_ids import read_older
 
 _BLOCK_BYTES = 1 << 18
 _UINT32 = struct.Struct("<I")
 _INT32 = struct.Struct("<i")
+_OLDER_START = {b"\x80\x04", b"\x80\x05"}
+"""Protocols that serde-pickle does not write, and Chroma before 1.0 did."""
 _HASH_MASK = (1 << 64) - 1
 
 IdSeen = Callable[[str, int], None]
@@ -43,6 +46,9 @@ def read_ids(folder: Path, seen: IdSeen | None = None) -> IdSummary:
     """
     try:
         with (folder / IDS).open("rb", buffering=0) as file:
+            if file.read(2) in _OLDER_START:
+                return _read_older(folder, seen or _ignore)
+            file.seek(0)
             return _Reader(file, seen or _ignore).read()
     except FileNotFoundError:
         raise IndexTorn(f"{IDS} is missing", incomplete=True) from None
@@ -50,6 +56,17 @@ def read_ids(folder: Path, seen: IdSeen | None = None) -> IdSummary:
 
 def _ignore(_id: str, _label: int) -> None:
     """Nobody wants to know."""
+
+
+def _read_older(folder: Path, seen: IdSeen) -> IdSummary:
+    with (folder / IDS).open("rb") as file:
+        found = read_older(file)
+    for id_, label in found.id_to_label.items():
+        seen(id_, label)
+    highest = max(found.label_to_id, default=0)
+    if highest > found.total_elements_added:
+        raise IndexTorn(f"{IDS} has label {highest}, and {found.total_elements_added} were given out")
+    return IdSummary(total_added=found.total_elements_added, ids=len(found.id_to_label), highest_label=highest)
 
 
 class _Reader:

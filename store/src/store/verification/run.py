@@ -165,7 +165,7 @@ class _Run:
                 index.stamp(subject.folder)
             except index.IndexTorn as error:
                 return subject.torn(error, missing=error.incomplete)
-        if state.has_ids and subject.collection.vector_seq is None:
+        if state.has_ids and subject.collection.vector_seq is None and subject.log_complete:
             detail = "the files of an index are there, and SQLite knows of none: a save or a repair was interrupted"
             return subject.finding(FindingKind.SAVE_LEFTOVER, Remedy.REBUILD, detail)
         if subject.saved_seq > behind.newest and subject.log_complete:
