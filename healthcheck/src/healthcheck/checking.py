@@ -70,7 +70,11 @@ def _repair(context: Context, due: Check, found: Found) -> Found:
     context.board.enter(Phase.REPAIRING, f"{found.mendable} indexes to rebuild, {found.removable} leftovers to remove")
     started_s = time.monotonic()
     lock = store.ActivityLock(context.store, "repair")
-    _wait_for(context, lock)
+    if not _taken(context, lock):
+        if not found.mendable:
+            context.log.info("leftovers.kept", reason="something else works on the store")
+            return found
+        context.loop.wait(lambda: _taken(context, lock), every_s=_BUSY_POLL_S)
     try:
         done = context.work_on("repair", *_arguments(due))
         if done.failed:
@@ -85,18 +89,15 @@ def _repair(context: Context, due: Check, found: Found) -> Found:
     return found
 
 
-def _wait_for(context: Context, lock: store.ActivityLock) -> None:
-    """Take the lock, and keep turning until it is free."""
-
-    def taken() -> bool:
-        try:
-            lock.__enter__()
-        except store.StoreBusy as busy:
-            context.board.enter(context.board.phase, f"waits for {busy.running.what if busy.running else 'another'}")
-            return False
-        return True
-
-    context.loop.wait(taken, every_s=_BUSY_POLL_S)
+def _taken(context: Context, lock: store.ActivityLock) -> bool:
+    """Take the lock; while something else has it, say so."""
+    try:
+        lock.__enter__()
+    except store.StoreBusy as busy:
+        what = busy.running.what if busy.running else "something else"
+        context.board.enter(context.board.phase, f"waits for the end of {what}")
+        return False
+    return True
 
 
 def _some(lines: tuple[str, ...]) -> str:

@@ -144,6 +144,7 @@ class Life:
             return
         if server.ended() is None:
             context.board.enter(Phase.SERVING)
+            self._watch.tick()  # what is judged follows the phase at once
             context.loop.wait(lambda: server.ended() is not None or self._may_restart())
         ended = server.ended()
         if ended is None:
