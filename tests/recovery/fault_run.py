@@ -10,13 +10,12 @@ import httpx
 
 from tests.recovery.faults import Fault, When
 from tests.recovery.memory_group import MemoryGroup, NoGroups
-from tests.recovery.scene import Scene, Template
-from tests.recovery.servers import Guarded, NotReady, Stock
+from tests.recovery.scene import SCRUB_INTERVAL_S, Scene, Template
+from tests.recovery.servers import Guarded, NotReady, Stock, wait_until
 from tests.recovery.watch import Watch
 
 SEE_LIMIT_S = 60.0
 QUIET_LIMIT_S = 90.0
-SCRUB_INTERVAL_S = 3
 ENDPOINTS = ("heartbeat", "healthcheck", "pre-flight-checks")
 _ENDPOINT_LIMIT_S = 5.0
 _LAST_ROW = 900_000
@@ -57,7 +56,8 @@ def run(fault: Fault, guarded: Template, stock: Template, folder: Path) -> Outco
     confined = [*fault.confined, *(["--group", str(group.path)] if group is not None else [])]
     try:
         says, gives = _stock(fault, Scene(stock, folder / "stock", confined)) if fault.stock else ("-", "-")
-        environment = {"HEALTH_SCRUB_INTERVAL_S": str(SCRUB_INTERVAL_S), **fault.environment}
+        interval_s = SCRUB_INTERVAL_S if fault.when is When.STOPPED else 0
+        environment = {"HEALTH_SCRUB_INTERVAL_S": str(interval_s), **fault.environment}
         return _guarded(fault, Scene(guarded, folder / "guarded", confined, environment), says, gives)
     finally:
         if group is not None:
@@ -135,6 +135,8 @@ def _guarded(fault: Fault, scene: Scene, stock_says: str, stock_gives: str) -> O
             server.wait_ready()
             watch = Watch(server, time.monotonic())
             fault.injure(scene)
+        for words in scene.said:
+            watch.heard(words)
         watch.until_seen(SEE_LIMIT_S)
         quiet = watch.until_quiet(QUIET_LIMIT_S)
         seen, end = watch.seen, _end(watch, quiet=quiet)
@@ -143,7 +145,12 @@ def _guarded(fault: Fault, scene: Scene, stock_says: str, stock_gives: str) -> O
             if server.exit_code() is not None:
                 server.start()
             server.wait_ready()
-            Watch(server, time.monotonic()).until_quiet(QUIET_LIMIT_S)
+            after = Watch(server, time.monotonic())
+            wait_until(
+                lambda: server.state()["writable"]["ok"], "the guard to open the store for writes", QUIET_LIMIT_S
+            )
+            after.until_quiet(QUIET_LIMIT_S)
+            seen.done += [f"then {words}" for words in after.seen.done]
         return Outcome(
             name=fault.name,
             title=fault.title,

@@ -157,7 +157,7 @@ FAULTS = (
         "file descriptors exhausted while running",
         trouble.exhaust_descriptors,
         When.RUNNING,
-        environment={"HEALTH_WEDGED_AFTER_S": "5", "CORTEX_CANARY_INTERVAL_S": "1"},
+        environment={"HEALTH_WEDGED_AFTER_S": "5"},
     ),
     Fault(
         "clock-jump",
@@ -191,6 +191,7 @@ FAULTS = (
         When.RUNNING,
         person="stop, `python -m store prepare --switch-on-again`, start",
         heal=trouble.accept_log_again,
+        environment={"HEALTH_CANARY_INTERVAL_S": "3", "CORTEX_CANARY_INTERVAL_S": "3"},
         stock=False,
     ),
 )

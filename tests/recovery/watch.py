@@ -70,6 +70,11 @@ class Watch:
             self._key, self._changed_s = key, time.monotonic()
         self._quiet = state["ready"] and time.monotonic() - self._changed_s > QUIET_S
 
+    def heard(self, words: str) -> None:
+        """Another guard, at its start, said something."""
+        self._say(words, did=True)
+        self.seen.where = "start"
+
     def until_seen(self, limit_s: float) -> bool:
         """Wait for the first word; False if none comes."""
         return self._until(lambda: self.seen.first_s is not None, limit_s)
