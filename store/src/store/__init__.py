@@ -4,6 +4,7 @@ Standard library only; Chroma itself is never imported.
 """
 
 from store.activity import Activity, ActivityLock, StoreBusy
+from store.adoption import Adoption, adopt
 from store.assembly import Assembly, assemble
 from store.compaction import Compaction, compact
 from store.copying import Copy, LeftOut, copy
@@ -33,6 +34,7 @@ from store.verification import Depth, Finding, FindingKind, Remedy, Verification
 __all__ = [
     "Activity",
     "ActivityLock",
+    "Adoption",
     "Assembly",
     "CollectionView",
     "Compaction",
@@ -67,6 +69,7 @@ __all__ = [
     "Verification",
     "WriterLock",
     "WrongOwner",
+    "adopt",
     "assemble",
     "compact",
     "copy",
