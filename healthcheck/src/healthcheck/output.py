@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import select
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ _OWN_LINE_BYTES = 4_000
 """The guard's own lines fit into what a pipe takes at once (PIPE_BUF), so that a full pipe cannot stop its loop."""
 _CHUNK_BYTES = 65_536
 _SAY_WAIT_S = 0.2
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 
 class Log:
@@ -153,8 +155,12 @@ def is_json_object(line: bytes) -> bool:
 
 
 def wrapped(line: bytes, source: str, stream: str, stack: str) -> bytes:
-    """A line of plain text as a JSON object."""
-    said = {"message": line.decode(errors="replace"), "stream": stream, **_frame("info", source, stack)}
+    """A line of plain text as a JSON object, without the colours that are meant for a terminal."""
+    said = {
+        "message": _COLOUR.sub(b"", line).decode(errors="replace"),
+        "stream": stream,
+        **_frame("info", source, stack),
+    }
     return json.dumps(said, ensure_ascii=False).encode(errors="replace")
 
 
