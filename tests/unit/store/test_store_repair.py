@@ -149,6 +149,9 @@ def test_command_line_verifies_and_repairs(sound: Path, capsys: pytest.CaptureFi
     assert cli.main(["repair", str(sound)]) == 0
     assert "nothing to repair" in capsys.readouterr().out
     damage.flip_logged_vector(sound, "inner", "row-40")
+    future = ["--only-changed-since-ns", str(2**62)]
+    assert cli.main(["repair", str(sound), "--depth", "embeddings", *future]) == 0
+    capsys.readouterr()
     assert cli.main(["repair", str(sound), "--depth", "embeddings"]) == 1
     assert "disagreement -> undecided: inner: 1 of 140 vectors differ" in capsys.readouterr().out
 
