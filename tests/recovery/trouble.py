@@ -107,7 +107,7 @@ def prepare_clock(scene: Scene) -> None:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_SHIM)
     _shift(folder, 0)
-    scene.server.extra["PYTHONPATH"] = str(folder)
+    scene.server.extra["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def jump_clock(scene: Scene) -> None:
