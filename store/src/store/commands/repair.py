@@ -23,7 +23,6 @@ def _run(chosen: argparse.Namespace) -> int:
             chosen.path,
             depth=Depth(chosen.depth),
             only_changed_since_ns=chosen.only_changed_since_ns,
-            only_changed_since_ns=chosen.only_changed_since_ns,
             trust_log_since_ns=chosen.trust_log_since_ns,
             progress=progress_of(chosen),
         )
