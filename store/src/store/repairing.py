@@ -74,7 +74,6 @@ def repair(
         verification: what was found before; None to look now.
         depth: how deep to look now.
         only_changed_since_ns: as for `verify`.
-        only_changed_since_ns: as for `verify`.
         trust_log_since_ns: as for `verify`.
         progress: told what is being done.
 
