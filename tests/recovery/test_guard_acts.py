@@ -173,6 +173,37 @@ def test_planned_maintenance_waits_for_others_then_is_done(start_guard: StartGua
     assert done.said("maintenance.plan")["steps"] == ["1 folders of deleted collections"]
 
 
+_READING = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1] + "/chroma.sqlite3")
+database.execute("SELECT count(*) FROM collections").fetchone()
+print("open", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_store_that_somebody_copies_is_served_and_one_that_somebody_has_open_is_not(
+    start_guard: StartGuard, full_store: Path
+) -> None:
+    first = start_guard(WithStandIn, full_store)
+    first.stop()
+    reader = subprocess.Popen([sys.executable, "-c", _READING, first.store], stdout=subprocess.PIPE, text=True)
+    try:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "open\n"
+        with store.ActivityLock(first.store, "a copy"):
+            beside = start_guard(WithStandIn, again=first)
+            assert "a copy" in beside.said("prepare.skipped")["reason"]
+            assert beside.stop() == 0
+        refused = start_guard(WithStandIn, again=first, ready=False)
+        wait_until(lambda: "has the store open" in refused.state().get("phase_message", ""), "the guard to wait")
+        reader.kill()
+        refused.wait_ready()
+    finally:
+        reader.kill()
+        reader.communicate()
+
+
 def test_a_server_that_does_not_stop_is_killed(start_guard: StartGuard, empty_store: Path) -> None:
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(99)"
     guard = start_guard(on=empty_store, ready=False, command=python(stubborn), stop_grace_s=0.5)

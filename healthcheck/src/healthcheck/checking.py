@@ -89,6 +89,15 @@ def _repair(context: Context, due: Check, found: Found) -> Found:
     return found
 
 
+def activity_of(context: Context) -> str:
+    """What somebody else does with the store at this moment; empty when nobody does."""
+    try:
+        with store.ActivityLock(context.store, "start"):
+            return ""
+    except store.StoreBusy as busy:
+        return busy.running.what if busy.running else "something else"
+
+
 def _taken(context: Context, lock: store.ActivityLock) -> bool:
     """Take the lock; while something else has it, say so."""
     try:

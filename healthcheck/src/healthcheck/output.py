@@ -28,7 +28,7 @@ class Log:
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self.dropped = 0
-        """Lines of the guard that nobody took: the reader of standard output stands still."""
+        """Lines that nobody took: the reader of standard output stands still, or is gone."""
 
     def info(self, message: str, **fields: object) -> None:
         """Something that belongs to a good day."""
@@ -49,7 +49,10 @@ class Log:
         """
         text = line if is_json_object(line) else wrapped(line, source, stream, self._stack)
         with self._lock:
-            _write_all(self._descriptor, text + b"\n")
+            try:
+                _write_all(self._descriptor, text + b"\n")
+            except OSError:  # nobody reads any more: the child must not stop for that
+                self.dropped += 1
 
     def _say(self, level: str, message: str, fields: dict[str, object]) -> None:
         line = {"message": message, **fields, **_frame(level, "guard", self._stack)}
