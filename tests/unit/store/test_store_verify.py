@@ -219,6 +219,30 @@ def test_a_store_of_another_kind_is_refused(store_of_kind: Callable[[str], Path]
         store.verify(path / "nowhere", depth)
 
 
+FIRST_ROWS_TO_ADDS = """
+UPDATE embeddings_queue SET operation = 0
+WHERE topic LIKE ? AND seq_id IN (SELECT min(seq_id) FROM embeddings_queue GROUP BY topic, id)
+"""
+
+
+def reverse_logged_adds(path: Path) -> None:
+    for seq_id, vector in damage.ask(path, "SELECT seq_id, vector FROM embeddings_queue WHERE operation = 0"):
+        assert isinstance(vector, bytes)
+        sql(path, "UPDATE embeddings_queue SET vector = ? WHERE seq_id = ?", [vector[::-1], seq_id])
+
+
+def test_a_glance_compares_adds_but_not_those_that_were_ignored(
+    sound: Path, store_of_kind: Callable[[str], Path]
+) -> None:
+    sql(sound, FIRST_ROWS_TO_ADDS, [damage.topic(sound, "twin-a")])
+    assert store.verify(sound).is_sound
+    reverse_logged_adds(sound)
+    assert {each.collection_name for each in store.verify(sound).findings} == {"twin-a"}
+    ignored = store_of_kind("readded")
+    reverse_logged_adds(ignored)
+    assert [each.kind for each in store.verify(ignored).findings] == [Kind.LOG_OFF]
+
+
 def test_a_stock_store_is_told_to_be_adopted(store_of_kind: Callable[[str], Path]) -> None:
     path = store_of_kind("purged")
     found = store.verify(path, Depth.EMBEDDINGS)
