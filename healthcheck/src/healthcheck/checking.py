@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from store.commands import COMMANDS
-
 import store
 from healthcheck.actions import Phase
 from healthcheck.context import Context, Refused
@@ -14,6 +12,9 @@ from healthcheck.findings import Found, count_findings
 from healthcheck.operations import Done
 
 EXIT_UNUSABLE = 65
+UNVERIFIED = "unverified"
+"""Topic of the remark that this start went without a verification."""
+_CANNOT_BE_READ = frozenset({65, 75})
 _BUSY_POLL_S = 1.0
 _SAID = 5
 """Findings that are put into one message; the log has them all."""
@@ -26,13 +27,12 @@ def check(context: Context, due: Check) -> None:
         Refused: only a backup helps, or the files cannot be read.
         StopRequested: the guard was asked to stop; what was being done is safe.
     """
-    if "verify" not in {command.name for command in COMMANDS}:
-        return
     context.board.enter(Phase.VERIFYING, due.why)
     context.log.info("verify", depth=str(due.depth), reason=due.why)
     started_s = time.monotonic()
-    done = context.look_at("verify", *_arguments(due))
-    found = _findings(context, done)
+    found = _findings(context, context.look_at("verify", *_arguments(due)))
+    if found is None:
+        return
     if found.fatal:
         raise Refused(EXIT_UNUSABLE, f"the store is damaged: {_some(found.fatal)}. Restore it from a backup.")
     if found.mendable or found.removable:
@@ -55,9 +55,18 @@ def _arguments(due: Check) -> list[str]:
     return arguments
 
 
-def _findings(context: Context, done: Done) -> Found:
+def _findings(context: Context, done: Done) -> Found | None:
+    """What was found; None when the verification itself failed, which says nothing about the store.
+
+    Raises:
+        Refused: the store cannot be read.
+    """
+    if done.exit_code in _CANNOT_BE_READ:
+        raise Refused(done.exit_code, done.problem)
     if done.failed:
-        raise Refused(EXIT_UNUSABLE, done.problem)
+        context.remarks[UNVERIFIED] = f"it could not be verified before this start: {done.problem}"
+        context.log.failed("verify.failed", reason=done.problem)
+        return None
     found = count_findings(done.result)
     for line in found.lines:
         context.log.warning("finding", finding=line)
@@ -84,7 +93,8 @@ def _repair(context: Context, due: Check, found: Found) -> Found:
         left = _findings(context, context.look_at("verify", "--depth", "quick"))
     finally:
         lock.__exit__(None, None, None)
-    outcome = "done" if not left.mendable else f"incomplete: {left.mendable} indexes are still broken"
+    broken = left.mendable if left is not None else found.mendable
+    outcome = "done" if not broken else f"incomplete: {broken} indexes are still broken"
     context.board.did("repair", reason, outcome, time.monotonic() - started_s)
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from healthcheck.actions import Phase
 from healthcheck.ask import ask
-from healthcheck.checking import activity_of, check
+from healthcheck.checking import UNVERIFIED, activity_of, check
 from healthcheck.context import Context, Refused
 from healthcheck.disk import filesystem
 from healthcheck.ends import Check, End
@@ -182,10 +182,16 @@ def _predict(context: Context) -> float:
 
 
 def _start_server(context: Context) -> None:
-    board = context.board
+    board, notes = context.board, context.notebook.notes
     wall_s = time.time()
+    # Without a verification the next start has to look at what the earlier run left, too.
+    owing = UNVERIFIED in context.remarks and notes.end is not End.CLEAN
     noted = context.notebook.write(
-        end=End.RUNNING, end_message="", run_since_ns=int(1e9 * wall_s), started_wall_s=wall_s, disk_full=False
+        end=End.RUNNING,
+        end_message="",
+        run_since_ns=notes.run_since_ns if owing else int(1e9 * wall_s),
+        started_wall_s=wall_s,
+        disk_full=owing and notes.disk_full,
     )
     if not noted and context.settings.has_store:
         # Without the mark a crash of this run would be taken for the clean end of the last one.
