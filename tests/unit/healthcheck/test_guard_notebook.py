@@ -1,6 +1,7 @@
 """The guard's notes: what is written is read back, whatever was left is survived, nothing is half there."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,24 @@ def test_a_failing_write_is_told_and_leaves_the_old_notes(tmp_path: Path, monkey
     assert [path.name for path in (tmp_path / ".cortex").iterdir()] == ["guard.json"]
     assert book.write(), "the same notes are tried again after a failure"
     assert Notebook(tmp_path).notes.end is End.CLEAN
+
+
+def test_a_change_is_on_disk_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        done.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+
+    def renamed(self: Path, target: Path) -> Path:
+        done.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(Path, "replace", renamed)
+    Notebook(tmp_path).write(end=End.CLEAN)
+    assert done == ["file", "rename", "directory"]
 
 
 def test_nothing_is_written_without_a_change(tmp_path: Path) -> None:
