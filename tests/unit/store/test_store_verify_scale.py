@@ -42,25 +42,28 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def verified(path: Path, depth: str) -> tuple[dict[str, object], int]:
-    """What the command says, and the most memory that it took, in bytes."""
+def verified(path: Path, depth: str) -> tuple[dict[str, object], float, int]:
+    """What the command says, the time that it worked in seconds, and the most memory that it took in bytes.
+
+    From the page cache it does not wait, so on an idle machine it takes as long as it works.
+    """
     command = [sys.executable, "-m", "store", "verify", path, "--depth", depth, "--json"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert child.stdout is not None
     told = child.stdout.read()
     _, _, usage = os.wait4(child.pid, 0)
     child.returncode = 0
-    return json.loads(told), usage.ru_maxrss * 1024
+    return json.loads(told), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 @pytest.mark.parametrize(("depth", "limit_s"), [("quick", 1.0), ("index", 5.0), ("embeddings", 20.0)])
 def test_time_and_memory(large: Path, depth: str, limit_s: float) -> None:
     verified(large, depth)  # fills the page cache
-    found, memory_bytes = verified(large, depth)
+    found, worked_s, memory_bytes = verified(large, depth)
     assert found["sound"]
     assert found["records"] == ROWS
-    assert found["took_s"] < limit_s, found["took_s"]
-    assert memory_bytes < 60e6, memory_bytes
+    assert worked_s < limit_s
+    assert memory_bytes < 60e6
 
 
 def test_one_flipped_bit_among_a_hundred_thousand_vectors_is_seen(large: Path) -> None:
@@ -68,7 +71,7 @@ def test_one_flipped_bit_among_a_hundred_thousand_vectors_is_seen(large: Path) -
     offset = damage.vector_offset(large, "large", "document-000077777") + 4 * 200
     damage.flip(data, offset, 0x01)
     try:
-        found, _ = verified(large, "embeddings")
+        found, _, _ = verified(large, "embeddings")
     finally:
         damage.flip(data, offset, 0x01)
     assert [each["ids"] for each in found["findings"]] == [["document-000077777"]]  # type: ignore[attr-defined]
