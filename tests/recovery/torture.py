@@ -84,8 +84,9 @@ class Tally:
 class Torture:
     """One kind of server, killed over and over. A store that is not right is kept aside, and a new one made."""
 
-    def __init__(self, kind: type[Server], folder: Path, seed: str) -> None:
-        """Args: kind: of server. folder: for its stores. seed: of load and moments."""
+    def __init__(self, kind: type[Server], folder: Path, seed: str, first_rows: int = FIRST_ROWS) -> None:
+        """Args: kind: of server. folder: for its stores. seed: of load and moments. first_rows: before the load."""
+        self._first_rows = first_rows
         self.tally = Tally("guarded" if issubclass(kind, Guarded) else "stock")
         self._kind = kind
         self._folder = folder
@@ -99,7 +100,7 @@ class Torture:
         workload = Workload(server.connect, journal, f"{self._seed}/{kill.number}", batch_rows=BATCH_ROWS)
         before = journal.acknowledged_rows
         try:
-            workload.start(FIRST_ROWS)
+            workload.start(self._first_rows)
             pids = self._strike(server, kill)
         except NotServed as problem:  # stock, broken before without a sign
             found = Found(broken=1, notes=[str(problem)])
