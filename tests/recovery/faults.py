@@ -62,6 +62,7 @@ def _unconfined(scene: Scene) -> None:
 
 
 _SMALL = ("--small", str(SMALL_DISK_BYTES), "{store}")
+_AGAIN = "write the record again from its origin, or restore a backup"
 _ROOM = "make room on the disk"
 
 FAULTS = (
@@ -77,19 +78,22 @@ FAULTS = (
         "index-byte",
         "a bit of a vector flipped in the index",
         _files(injuries.flip_index_byte),
-        person="restore the collection, or rebuild its index once the log is known to be right",
+        person=_AGAIN,
+        heal=trouble.write_again,
     ),
     Fault(
         "log-byte",
         "a bit of a vector flipped in SQLite's log",
         _files(injuries.flip_log_byte),
-        person="restore from a backup",
+        person=_AGAIN,
+        heal=trouble.write_again,
     ),
     Fault(
         "document-byte",
         "a bit of a document flipped in SQLite",
         _files(injuries.flip_document_byte),
-        person="restore from a backup",
+        person=_AGAIN,
+        heal=trouble.write_again,
     ),
     Fault(
         "page-garbage", "head of a page of SQLite garbled", _files(injuries.garble_page), person="restore from a backup"

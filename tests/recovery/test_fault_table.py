@@ -18,7 +18,7 @@ COMPARED = ("title", "stock_says", "stock_gives", "seen", "did", "end", "person"
 
 @pytest.fixture(scope="module")
 def outcomes():
-    return {outcome.name: outcome for outcome in run_all(FAULTS, lambda outcome: None)}
+    return {outcome.name: outcome for outcome in run_all(FAULTS, lambda _: None)}
 
 
 @pytest.fixture(scope="module")

@@ -169,6 +169,13 @@ def lose_database_permission(store: Path) -> None:
     injuries.database(store).chmod(0o400)
 
 
+def write_again(scene: Scene) -> None:
+    """The records in which a bit was flipped."""
+    for row in (injuries.FLIPPED_ROW, injuries.LATE_ROW):
+        if problem := scene.write(row, 1):
+            raise LookupError(problem)
+
+
 def restore_permissions(scene: Scene) -> None:
     """As the message of the refusal says."""
     injuries.database(scene.store).chmod(0o644)
