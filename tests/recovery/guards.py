@@ -34,6 +34,10 @@ class Watched(Guarded):
     def server_command(self) -> list[str]:
         return super().server_command() if self._command is None else list(self._command)
 
+    def ready(self) -> bool:
+        """By the state file, which is cheaper to look at many times a second than the endpoint."""
+        return bool(self.state().get("ready"))
+
     def lines(self) -> list[dict[str, Any]]:
         """The container's log: each line must be a JSON object. Standard error is told to a person besides."""
         lines = self.log.read_text().splitlines()
