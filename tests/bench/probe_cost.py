@@ -1,7 +1,7 @@
 """What one health probe costs beside a bare Python start, in pairs: `python tests/bench/probe_cost.py [PAIRS]`.
 
-The probe reads a guard's state with the judgements of a real one, and runs by its launcher as in the image. Time is wall
-clock of the whole process; memory is the largest resident size of the process.
+The probe reads a guard's state with the judgements of a real one, and runs by its launcher as in the image. Time is
+wall clock of the whole process; memory is the largest resident size of the process.
 """
 
 import json
