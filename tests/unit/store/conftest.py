@@ -72,14 +72,14 @@ def write_and_die(store: Path, count: int) -> None:
     assert done.returncode == -9, done.stderr
 
 
-def chroma_rows(verb: str, store: Path, *numbers: int) -> dict[str, Any]:
-    """What the real Chroma reads from the store, after writing to it when told so."""
-    command = [sys.executable, HERE / "chroma_rows.py", verb, store, *map(str, numbers)]
+def chroma_rows(verb: str, store: Path, *more: int | Path) -> Any:
+    """What the real Chroma reads from the store, after writing to it when told so; a list for several stores."""
+    command = [sys.executable, HERE / "chroma_rows.py", verb, store, *map(str, more)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 @pytest.fixture
-def chroma() -> Callable[..., dict[str, Any]]:
+def chroma() -> Callable[..., Any]:
     return chroma_rows

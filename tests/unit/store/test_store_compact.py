@@ -18,7 +18,7 @@ from store.commands import COMMANDS
 import store
 from store import cli, compaction, superseded_rows
 
-Chroma = Callable[..., dict[str, Any]]
+Chroma = Callable[..., Any]
 Churned = tuple[Path, dict[str, Any]]
 Records = dict[tuple[str, str], dict[str, Any]]
 
