@@ -22,7 +22,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         started_wall_s=1.5,
         disk_full=True,
         crashes=Crashes((1.0, 2.0), tripped=True),
-        scrub=ScrubView(running=True, ended_wall_s=5.0, findings=3, undecided=1, mendable=2, took_s=0.5),
+        scrub=ScrubView(running=True, ended_wall_s=5.0, findings=3, undecided=1, mendable=2, unmended=1, took_s=0.5),
         remembered=Remembered(restarts=(PastRestart(RestartReason.WEDGED, 9.0),), planned_wall_s=4.0),
     )
     again = Notebook(tmp_path).notes

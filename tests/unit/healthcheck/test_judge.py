@@ -255,6 +255,7 @@ def test_orphans_of_a_large_store_may_be_larger() -> None:
         (ScrubView(ended_wall_s=1e9 + 50_000), 0, OK, "everything was read"),
         (ScrubView(ended_wall_s=1e9, findings=2, undecided=1, mendable=1), 0, DEGRADED, "a backup decides"),
         (ScrubView(ended_wall_s=1e9, findings=2, mendable=2), 0, DEGRADED, "2 broken indexes"),
+        (ScrubView(ended_wall_s=1e9, findings=2, unmended=1), 0, DEGRADED, "1 places that no repair mends"),
     ],
 )
 def test_scrub(scrub: ScrubView, at_s: float, verdict: Verdict, words: str) -> None:
