@@ -9,6 +9,7 @@ from store.assembly import Assembly, assemble
 from store.compaction import Compaction, compact
 from store.copying import Copy, LeftOut, copy
 from store.errors import (
+    IndexDisagrees,
     LogPurged,
     LogSwitchedOff,
     NotAStore,
@@ -44,6 +45,7 @@ __all__ = [
     "Finding",
     "FindingKind",
     "Holder",
+    "IndexDisagrees",
     "Inspection",
     "LeftOut",
     "LogAudit",
