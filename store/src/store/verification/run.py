@@ -117,7 +117,7 @@ class _Run:
         logged = LoggedRows(database, self.pace, {each.id: each.dimensions or 0 for each in everything})
         behind = RowsBehind(database)
         if self.only is not None:
-            everything = [each for each in everything if each.id == self.only]
+            everything = tuple(each for each in everything if each.id == self.only)
         self.collections = len(everything)
         for done, each in enumerate(everything):
             self.progress("verifying collections", done, len(everything))

@@ -29,8 +29,7 @@ def draw(subject: Subject, header: index.Header) -> Sample:
     Raises:
         IndexTorn: the files are cut.
     """
-    count = min(_SAMPLE, header.elements)
-    positions = tuple(sorted({step * (header.elements - 1) // max(count - 1, 1) for step in range(count)}))
+    positions = positions_of(header.elements)
     labels: dict[int, int] = {}
     deleted = set()
     with index.Elements(subject.folder, header, spent=subject.pace.spent) as elements:
@@ -40,6 +39,12 @@ def draw(subject: Subject, header: index.Header) -> Sample:
             else:
                 labels[elements.label(position)] = position
     return Sample(positions=positions, labels=labels, deleted=frozenset(deleted))
+
+
+def positions_of(elements: int) -> tuple[int, ...]:
+    """Which elements of so many are looked at."""
+    count = min(_SAMPLE, elements)
+    return tuple(sorted({step * (elements - 1) // max(count - 1, 1) for step in range(count)}))
 
 
 def is_suspicious(subject: Subject, header: index.Header, sample: Sample, ids: dict[int, str]) -> bool:
