@@ -46,8 +46,8 @@ class Outcome:
     """From the fault, or the start after it, to the guard's first word. The only column that differs between runs."""
 
 
-def run(fault: Fault, guarded: Template, stock: Template, folder: Path) -> Outcome:
-    """Both, one after the other. `folder` is made, and removed."""
+def run(fault: Fault, guarded: Template, stock: Template | None, folder: Path) -> Outcome:
+    """Both, one after the other; without a stock template only the guarded store. `folder` is made, and removed."""
     folder.mkdir()
     try:
         group = MemoryGroup(fault.memory_bytes) if fault.memory_bytes is not None else None
@@ -55,7 +55,9 @@ def run(fault: Fault, guarded: Template, stock: Template, folder: Path) -> Outco
         return not_measured(fault)
     confined = [*fault.confined, *(["--group", str(group.path)] if group is not None else [])]
     try:
-        says, gives = _stock(fault, Scene(stock, folder / "stock", confined)) if fault.stock else ("-", "-")
+        says = gives = "-"
+        if stock is not None and fault.stock:
+            says, gives = _stock(fault, Scene(stock, folder / "stock", confined))
         interval_s = SCRUB_INTERVAL_S if fault.when is When.STOPPED else 0
         environment = {"HEALTH_SCRUB_INTERVAL_S": str(interval_s), **fault.environment}
         return _guarded(fault, Scene(guarded, folder / "guarded", confined, environment), says, gives)
@@ -137,7 +139,7 @@ def _guarded(fault: Fault, scene: Scene, stock_says: str, stock_gives: str) -> O
             fault.injure(scene)
         for words in scene.said:
             watch.heard(words)
-        watch.until_seen(SEE_LIMIT_S)
+        watch.until_seen(SEE_LIMIT_S, fault.awaits)
         quiet = watch.until_quiet(QUIET_LIMIT_S)
         seen, end = watch.seen, _end(watch, quiet=quiet)
         if fault.heal is not None:

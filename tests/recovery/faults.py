@@ -44,6 +44,10 @@ class Fault:
     """Settings of the guard."""
     memory_bytes: int | None = None
     """Limit of the control group in which the server runs."""
+    awaits: str = ""
+    """An action of the guard that comes only after some time, and is waited for."""
+    waits_s: float = 0.0
+    """About how long this fault waits for something; the longest begin first."""
     stock: bool = True
     """Whether stock Chroma can have it."""
 
@@ -146,6 +150,7 @@ FAULTS = (
         trouble.kill_for_memory,
         When.RUNNING,
         memory_bytes=MEMORY_LIMIT_BYTES,
+        awaits="restart",
     ),
     Fault(
         "descriptors-short",
@@ -162,6 +167,8 @@ FAULTS = (
         trouble.exhaust_descriptors,
         When.RUNNING,
         environment={"HEALTH_WEDGED_AFTER_S": "5"},
+        awaits="restart",
+        waits_s=20,
     ),
     Fault(
         "clock-jump",
@@ -178,6 +185,7 @@ FAULTS = (
         trouble.start_stock_first,
         person="stop it",
         heal=trouble.stop_others,
+        waits_s=30,
         stock=False,
     ),
     Fault(

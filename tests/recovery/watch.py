@@ -75,9 +75,13 @@ class Watch:
         self._say(words, did=True)
         self.seen.where = "start"
 
-    def until_seen(self, limit_s: float) -> bool:
-        """Wait for the first word; False if none comes."""
-        return self._until(lambda: self.seen.first_s is not None, limit_s)
+    def until_seen(self, limit_s: float, awaits: str = "") -> bool:
+        """Wait for the first word, and for an action that begins with `awaits`; False if they do not come."""
+        seen = self.seen
+        return self._until(
+            lambda: seen.first_s is not None and (not awaits or any(each.startswith(awaits) for each in seen.done)),
+            limit_s,
+        )
 
     def until_quiet(self, limit_s: float) -> bool:
         """Wait until it serves and says nothing new, or keeps closed."""
