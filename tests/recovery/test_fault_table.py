@@ -10,7 +10,7 @@ from tests.recovery.fault_run import NOT_MEASURED
 from tests.recovery.fault_table import PAGE, as_table, from_page, run_all
 from tests.recovery.faults import FAULTS
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]  # the first test waits for all faults
 
 COMPARED = ("title", "seen", "did", "end", "person", "lost")
 """Without what depends on the moment (when it was said, which judgements came along), and without stock Chroma, which
@@ -36,7 +36,6 @@ def test_what_is_written_reads_back(outcomes):
     assert all(read[name]["says"] == outcome.says for name, outcome in outcomes.items())
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
 def test_fault_is_as_the_page_says(outcomes, page, name):
     found, written = asdict(outcomes[name]), page[name]

@@ -9,7 +9,7 @@ from typing import Any
 from tests.recovery.servers import Guarded
 
 POLL_S = 0.05
-QUIET_S = 3.0
+QUIET_S = 2.5
 """So long nothing may change, with the server ready, for the guard to count as done."""
 _CLOSED = {"refused", "fenced"}
 _SAYS_NOTHING = {"scrub: nothing found", "scrub: cut"}
