@@ -204,7 +204,8 @@ def tell(who: str, part: str, course: Course) -> None:
     top, last = max(each.rss_bytes for each in course.samples), course.samples[-1]
     print(
         f"{who} {part}: rss at most {top / 1e6:.0f} MB, disk at the end {last.disk_bytes / 1e6:.1f} MB, "
-        f"first and last took {course.samples[0].took_s:.2f} and {last.took_s:.2f} s, restarts {course.starts}, sent again {course.errors}",
+        f"first and last took {course.samples[0].took_s:.2f} and {last.took_s:.2f} s, restarts {course.starts}, "
+        f"sent again {course.errors}",
         flush=True,
     )
 

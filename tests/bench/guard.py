@@ -53,8 +53,8 @@ def cost(folder: Path, seconds: float) -> tuple[str, bool]:
                 server.remove()
     for each in rests:
         print(
-            f"{each.name}: {each.rss_mb:.0f} MB, {each.core_percent:.2f} % of a core over {each.seconds:.0f} s at rest, "
-            f"its server {each.server_core_percent:.2f} %"
+            f"{each.name}: {each.rss_mb:.0f} MB, {each.core_percent:.2f} % of a core over {each.seconds:.0f} s at rest,"
+            f" its server {each.server_core_percent:.2f} %"
         )
     print(f"exec probe: {probe.median_ms:.1f} ms, {probe.above_python_ms:.1f} ms above bare Python", flush=True)
     rss, core = max(each.rss_mb for each in rests), max(each.core_percent for each in rests)

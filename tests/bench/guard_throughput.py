@@ -1,4 +1,4 @@
-"""Ingest and queries with and without the guard, the kept log and its journal; in turn, as disturbances hit all then."""
+"""Ingest and queries with and without the guard, the kept log and its journal; interleaved, to share disturbances."""
 
 from __future__ import annotations
 
