@@ -38,7 +38,8 @@ class PrivateDaemon:
                     "--iptables=false",
                     "--ip6tables=false",
                     "--ip-masq=false",
-                    "--default-address-pool=base=172.31.240.0/20,size=24",
+                    # The range for tests of networks (RFC 2544): no daemon hands it out by itself.
+                    "--default-address-pool=base=198.18.240.0/20,size=24",
                 ],
                 stdout=log,
                 stderr=log,
