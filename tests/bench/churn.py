@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import json
 import os
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.churn_figure import draw
+from tests.bench.maintenance_window import open_window
 from tests.recovery.clients import Client, NotServed
 from tests.recovery.memory_group import MemoryGroup
 from tests.recovery.rows import row_id, text_of, vectors_of
@@ -34,7 +34,6 @@ RECYCLE_PERCENT = 50
 """Low, so that a run of minutes gets there more than once."""
 WINDOWS = 4
 """Maintenance windows in each part."""
-_MAINTENANCE_LIMIT_S = 1_800
 _READY_LIMIT_S = 180.0
 _BATCH_ROWS = 500
 FIGURE = Path(__file__).parents[2] / "docs/figures/churn.svg"
@@ -144,8 +143,7 @@ class Churn:
             return
         starts = self.server.state()["server"]["starts"] - 1
         self.server.stop()
-        now = datetime.datetime.now(datetime.UTC)
-        self.server.extra["HEALTH_MAINTENANCE"] = f"daily {now:%H:%M} 60m"  # its work would not fit: it starts at once
+        open_window(self.server)
         self.server.start()
         wait_until(self._maintained, "the planned restart in the maintenance window", _READY_LIMIT_S)
         self.server.wait_ready(_READY_LIMIT_S)
@@ -179,7 +177,6 @@ def run(kind: type[Server], folder: Path, collections: int, rounds: int) -> dict
             {
                 "CORTEX_DIMENSIONS": str(DIMENSIONS),
                 "HEALTH_MEMORY_RECYCLE_PERCENT": str(RECYCLE_PERCENT),
-                "HEALTH_MAINTENANCE_LIMIT_S": str(_MAINTENANCE_LIMIT_S * 2),
                 "HEALTH_CRASH_WINDOW_S": "600",
             },
         )
