@@ -194,7 +194,7 @@ def main() -> int:
     """Torture, and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=KILLS, help="of the guarded store")
-    parser.add_argument("--stock-kills", type=int, help=f"of stock Chroma; {STOCK_SHARE:.0%} of --kills if not given")
+    parser.add_argument("--stock-kills", type=int, help=f"of stock Chroma; {STOCK_SHARE:.0%}% of --kills if not given")
     parser.add_argument("--seed", default=secrets.token_hex(4))
     parser.add_argument("--folder", type=Path, help="for stores; those that broke stay there")
     chosen = parser.parse_args()
