@@ -22,9 +22,10 @@ import psutil
 from tests.bench.churn_figure import draw
 from tests.bench.maintenance_window import open_window
 from tests.recovery.clients import Client, NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.memory_group import MemoryGroup
 from tests.recovery.rows import row_id, text_of, vectors_of
-from tests.recovery.servers import Guarded, Server, Stock, wait_until
+from tests.recovery.servers import Server, Stock, wait_until
 
 COLLECTIONS, COLLECTION_ROWS = 1_200, 100
 ROUNDS, ROUND_ROWS = 40, 1_000

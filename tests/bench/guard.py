@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import guard_cost, guard_restarts, guard_throughput
-from tests.recovery.servers import Guarded, GuardedChroma
+from tests.recovery.guarded import Guarded, GuardedChroma
 
 INGEST_TARGET, QUERY_TARGET = 0.85, 0.98
 RSS_TARGET_MB, CORE_TARGET_PERCENT, PROBE_TARGET_MS = 45.0, 0.5, 20.0

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tests.bench.maintenance_window import open_window
 from tests.recovery.clients import NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.rows import row_id, vectors_of
-from tests.recovery.servers import Guarded, Victim, wait_until
+from tests.recovery.servers import Victim, wait_until
 
 DIMENSIONS = 384
 _BATCH_ROWS = 1_000

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.recovery.clients import Client
+from tests.recovery.guarded import Guarded, GuardedChroma
 from tests.recovery.rows import row_id, text_of, vectors_of
-from tests.recovery.servers import Api, Guarded, GuardedChroma, Server, Stock
+from tests.recovery.servers import Api, Server, Stock
 
 DIMENSIONS = 384
 _BATCH_ROWS = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 
-from tests.recovery.servers import Guarded
+from tests.recovery.guarded import Guarded
 
 _LIMIT_S = 3_600
 

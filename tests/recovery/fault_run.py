@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 
 from tests.recovery.faults import Fault, When
+from tests.recovery.guarded import Guarded
 from tests.recovery.memory_group import MemoryGroup, NoGroups
 from tests.recovery.scene import SCRUB_INTERVAL_S, Scene, Template
-from tests.recovery.servers import Guarded, NotReady, Stock, wait_until
+from tests.recovery.servers import NotReady, Stock, wait_until
 from tests.recovery.watch import Watch
 
 SEE_LIMIT_S = 60.0

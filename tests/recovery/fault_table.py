@@ -17,8 +17,9 @@ from pathlib import Path
 
 from tests.recovery.fault_run import Outcome, run
 from tests.recovery.faults import FAULTS, Fault
+from tests.recovery.guarded import Guarded
 from tests.recovery.scene import Template, make_template
-from tests.recovery.servers import Guarded, Server, Stock
+from tests.recovery.servers import Server, Stock
 
 PAGE = Path(__file__).parents[2] / "docs/faults.md"
 AT_ONCE = 2

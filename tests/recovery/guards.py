@@ -12,7 +12,8 @@ import httpx
 import psutil
 
 from tests.recovery import stand_in
-from tests.recovery.servers import Guarded, wait_until
+from tests.recovery.guarded import Guarded
+from tests.recovery.servers import wait_until
 
 LIMIT_S = 30.0
 """For whatever is awaited here; a loaded machine included."""

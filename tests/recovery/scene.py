@@ -13,8 +13,9 @@ from pathlib import Path
 from tests.recovery import injuries
 from tests.recovery.check import Found, check
 from tests.recovery.clients import Client, NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.journal import Journal, Kind, Operation
-from tests.recovery.servers import Guarded, Server, Stock
+from tests.recovery.servers import Server, Stock
 from tests.recovery.workload import send
 
 _BATCH_ROWS = 500

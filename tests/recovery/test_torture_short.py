@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.recovery.servers import Guarded, Victim
+from tests.recovery.guarded import Guarded
+from tests.recovery.servers import Victim
 from tests.recovery.torture import Kill, Torture
 
 pytestmark = pytest.mark.process

@@ -23,8 +23,9 @@ from pathlib import Path
 from tests.recovery import aim
 from tests.recovery.check import Found, check
 from tests.recovery.clients import NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.journal import Journal
-from tests.recovery.servers import Guarded, NotReady, Server, Stock, Victim
+from tests.recovery.servers import NotReady, Server, Stock, Victim
 from tests.recovery.workload import Workload
 
 KILLS = 200

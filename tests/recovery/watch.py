@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.recovery.servers import Guarded
+from tests.recovery.guarded import Guarded
 
 POLL_S = 0.05
 QUIET_S = 2.5
