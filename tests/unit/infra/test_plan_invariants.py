@@ -34,7 +34,7 @@ LEFT_TO_THE_API = {
     "max_queries",
     "log_level",
 }
-LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points", "crashes", "crash_window_s"}
+LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points"}
 
 
 def laid_down(raw=None, *, host_files=1_048_576) -> Plan:
