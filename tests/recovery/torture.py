@@ -80,7 +80,8 @@ class Tally:
         return (
             f"{self.name}: {self.acknowledged_rows:,} rows acknowledged, {self.rows_compared:,} compared, "
             f"{self.torn} kills left a torn pickle, {self.repairs} repairs, {self.missed} missed their aim, "
-            f"{self.stores} stores; started again and checked after {late[len(late) // 2]:.1f} s (median), {late[-1]:.1f} s (longest)"
+            f"{self.stores} stores; started again and checked after {late[len(late) // 2]:.1f} s (median), "
+            f"{late[-1]:.1f} s (longest)"
         )
 
 
