@@ -84,9 +84,11 @@ class Churn:
             self._until_done(course, lambda client, name=name: client.write(name, ids, vectors, ids))
             self._until_done(course, lambda client, name=name: client.nearest(name, vectors[0], 10))
             self._until_done(course, lambda client, name=name: client.drop(name))
+            took_s = time.monotonic() - started
             if number % 10 == 9:
-                course.samples.append(self._sample(number + 1, time.monotonic() - started))
-            self._window("collections", number + 1, count)
+                course.samples.append(self._sample(number + 1, took_s))
+            if self._window("collections", number + 1, count):
+                course.samples.append(self._sample(number + 1, took_s))
         return course
 
     def rounds(self, count: int) -> Course:
@@ -108,7 +110,8 @@ class Churn:
             if number:
                 self._until_done(course, lambda client, old=old: client.delete(name, old))
             course.samples.append(self._sample(number + 1, took_s))
-            self._window("rounds", number + 1, count)
+            if self._window("rounds", number + 1, count):
+                course.samples.append(self._sample(number + 1, took_s))
         return course
 
     def restarts(self) -> Counter[str]:
@@ -146,15 +149,16 @@ class Churn:
                 rss += psutil.Process(pid).memory_info().rss
         return Sample(time.monotonic() - self._since_s, done, rss, disk_bytes(self.server.store), took_s)
 
-    def _window(self, part: str, done: int, count: int) -> None:
-        """Let a maintenance window come after each of `WINDOWS` equal parts."""
+    def _window(self, part: str, done: int, count: int) -> bool:
+        """Let a maintenance window come after each of `WINDOWS` equal parts; whether it did."""
         if not isinstance(self.server, Guarded) or done % (count // WINDOWS[part]):
-            return
+            return False
         self.server.stop()
         open_window(self.server)
         self.server.start()
         wait_until(self._maintained, "the planned restart in the maintenance window", _READY_LIMIT_S)
         self.server.wait_ready(_READY_LIMIT_S)
+        return True
 
     def _maintained(self) -> bool:
         assert isinstance(self.server, Guarded)
@@ -209,8 +213,8 @@ def tell(who: str, part: str, course: Course) -> None:
     top, last = max(each.rss_bytes for each in course.samples), course.samples[-1]
     print(
         f"{who} {part}: rss at most {top / 1e6:.0f} MB, disk at the end {last.disk_bytes / 1e6:.1f} MB, "
-        f"first and last took {course.samples[0].took_s:.2f} and {last.took_s:.2f} s, restarts {dict(course.restarts)}, "
-        f"sent again {course.errors}",
+        f"first and last took {course.samples[0].took_s:.2f} and {last.took_s:.2f} s, "
+        f"restarts {dict(course.restarts)}, sent again {course.errors}",
         flush=True,
     )
 
