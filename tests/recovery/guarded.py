@@ -46,7 +46,7 @@ class Guarded(Api):
         }
 
     def ready(self) -> bool:
-        return self._answers(f"{self.guard_url}/readyz")
+        return self._answers(self.guard_port, "/readyz")
 
     def state(self) -> dict[str, Any]:
         """What the guard says of itself; empty before it said anything."""
