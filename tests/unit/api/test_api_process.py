@@ -17,6 +17,7 @@ import pytest
 
 import store
 
+pytestmark = pytest.mark.process
 ADMIN = {"Authorization": "Bearer admin-token"}
 
 

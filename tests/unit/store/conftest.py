@@ -17,6 +17,13 @@ from tests.unit.store import sound_store
 HERE = Path(__file__).parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What works on stores that a real Chroma wrote takes seconds each."""
+    for item in items:
+        if {"made_stores", "sound_root", "chroma"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.process)
+
+
 @pytest.fixture(scope="session")
 def made_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("stores")
