@@ -60,7 +60,7 @@ class Course:
     """What happened to one kind of server in one part."""
 
     samples: list[Sample] = field(default_factory=list)
-    restarts: Counter[str] = field(default_factory=Counter)
+    restarts: dict[str, int] = field(default_factory=dict)
     """By the guard, by reason."""
     errors: int = 0
     """Requests that were answered with an error or not at all, and sent again."""
@@ -114,12 +114,12 @@ class Churn:
                 course.samples.append(self._sample(number + 1, took_s))
         return course
 
-    def restarts(self) -> Counter[str]:
+    def restarts(self) -> dict[str, int]:
         """What the guard remembers of a day."""
         notes = self.server.store / ".cortex/guard.json"
         if not notes.exists():
-            return Counter()
-        return Counter(past["reason"] for past in json.loads(notes.read_text())["remembered"]["restarts"])
+            return {}
+        return dict(Counter(past["reason"] for past in json.loads(notes.read_text())["remembered"]["restarts"]))
 
     def close(self) -> None:
         """End the server."""
@@ -214,7 +214,7 @@ def tell(who: str, part: str, course: Course) -> None:
     print(
         f"{who} {part}: rss at most {top / 1e6:.0f} MB, disk at the end {last.disk_bytes / 1e6:.1f} MB, "
         f"first and last took {course.samples[0].took_s:.2f} and {last.took_s:.2f} s, "
-        f"restarts {dict(course.restarts)}, sent again {course.errors}",
+        f"restarts {course.restarts}, sent again {course.errors}",
         flush=True,
     )
 
