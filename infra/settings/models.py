@@ -146,6 +146,10 @@ class Health(Section):
     wedged_after_s: Number = Field(
         90, ge=10, le=3_600, description="Seconds without a working canary after which the server is restarted"
     )
+    crashes: Number = Field(
+        5, ge=1, le=1_000, description="Crashes within crash_window_s after which the store is kept closed for as long"
+    )
+    crash_window_s: Number = Field(600, ge=60, le=86_400, description="Seconds in which crashes are counted")
     port: Number | None = Field(
         None,
         ge=1,

@@ -158,6 +158,8 @@ def _guard(settings: Settings, need: Sizing, disk_bytes: int) -> dict[str, str]:
         "HEALTH_CANARY_INTERVAL_S": str(health.canary_interval_s),
         "HEALTH_CANARY_MAX_AGE_S": str(CANARY_MAX_MISSED * health.canary_interval_s),
         "HEALTH_WEDGED_AFTER_S": str(health.wedged_after_s),
+        "HEALTH_CRASHES": str(health.crashes),
+        "HEALTH_CRASH_WINDOW_S": str(health.crash_window_s),
         "HEALTH_START_LIMIT_S": str(need.startup_s),
         "HEALTH_STOP_GRACE_S": str(need.stop_grace_s - GUARD_STOP_MARGIN_S),
         "HEALTH_MAINTENANCE": maintenance.window,

@@ -9,32 +9,33 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import json
 import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
 
 from tests.bench.churn_figure import draw
+from tests.bench.maintenance_window import open_window
 from tests.recovery.clients import Client, NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.memory_group import MemoryGroup
 from tests.recovery.rows import row_id, text_of, vectors_of
-from tests.recovery.servers import Guarded, Server, Stock, wait_until
+from tests.recovery.servers import Server, Stock, wait_until
 
 COLLECTIONS, COLLECTION_ROWS = 1_200, 100
 ROUNDS, ROUND_ROWS = 40, 1_000
 DIMENSIONS = 384
 MEMORY_LIMIT_BYTES = 2 << 30
-RECYCLE_PERCENT = 50
+RECYCLE_PERCENT = 40
 """Low, so that a run of minutes gets there more than once."""
-WINDOWS = 4
+WINDOWS = {"collections": 2, "rounds": 4}
 """Maintenance windows in each part."""
-_MAINTENANCE_LIMIT_S = 1_800
 _READY_LIMIT_S = 180.0
 _BATCH_ROWS = 500
 FIGURE = Path(__file__).parents[2] / "docs/figures/churn.svg"
@@ -59,8 +60,8 @@ class Course:
     """What happened to one kind of server in one part."""
 
     samples: list[Sample] = field(default_factory=list)
-    starts: int = 0
-    """Of the server by the guard, after the first."""
+    restarts: dict[str, int] = field(default_factory=dict)
+    """By the guard, by reason."""
     errors: int = 0
     """Requests that were answered with an error or not at all, and sent again."""
 
@@ -83,9 +84,11 @@ class Churn:
             self._until_done(course, lambda client, name=name: client.write(name, ids, vectors, ids))
             self._until_done(course, lambda client, name=name: client.nearest(name, vectors[0], 10))
             self._until_done(course, lambda client, name=name: client.drop(name))
+            took_s = time.monotonic() - started
             if number % 10 == 9:
-                course.samples.append(self._sample(number + 1, time.monotonic() - started))
-            self._window(course, number + 1, count)
+                course.samples.append(self._sample(number + 1, took_s))
+            if self._window("collections", number + 1, count):
+                course.samples.append(self._sample(number + 1, took_s))
         return course
 
     def rounds(self, count: int) -> Course:
@@ -107,8 +110,16 @@ class Churn:
             if number:
                 self._until_done(course, lambda client, old=old: client.delete(name, old))
             course.samples.append(self._sample(number + 1, took_s))
-            self._window(course, number + 1, count)
+            if self._window("rounds", number + 1, count):
+                course.samples.append(self._sample(number + 1, took_s))
         return course
+
+    def restarts(self) -> dict[str, int]:
+        """What the guard remembers of a day."""
+        notes = self.server.store / ".cortex/guard.json"
+        if not notes.exists():
+            return {}
+        return dict(Counter(past["reason"] for past in json.loads(notes.read_text())["remembered"]["restarts"]))
 
     def close(self) -> None:
         """End the server."""
@@ -138,18 +149,16 @@ class Churn:
                 rss += psutil.Process(pid).memory_info().rss
         return Sample(time.monotonic() - self._since_s, done, rss, disk_bytes(self.server.store), took_s)
 
-    def _window(self, course: Course, done: int, count: int) -> None:
-        """Let a maintenance window come after each of `WINDOWS` equal parts."""
-        if not isinstance(self.server, Guarded) or done % (count // WINDOWS):
-            return
-        starts = self.server.state()["server"]["starts"] - 1
+    def _window(self, part: str, done: int, count: int) -> bool:
+        """Let a maintenance window come after each of `WINDOWS` equal parts; whether it did."""
+        if not isinstance(self.server, Guarded) or done % (count // WINDOWS[part]):
+            return False
         self.server.stop()
-        now = datetime.datetime.now(datetime.UTC)
-        self.server.extra["HEALTH_MAINTENANCE"] = f"daily {now:%H:%M} 60m"  # its work would not fit: it starts at once
+        open_window(self.server)
         self.server.start()
         wait_until(self._maintained, "the planned restart in the maintenance window", _READY_LIMIT_S)
         self.server.wait_ready(_READY_LIMIT_S)
-        course.starts += starts
+        return True
 
     def _maintained(self) -> bool:
         assert isinstance(self.server, Guarded)
@@ -179,7 +188,6 @@ def run(kind: type[Server], folder: Path, collections: int, rounds: int) -> dict
             {
                 "CORTEX_DIMENSIONS": str(DIMENSIONS),
                 "HEALTH_MEMORY_RECYCLE_PERCENT": str(RECYCLE_PERCENT),
-                "HEALTH_MAINTENANCE_LIMIT_S": str(_MAINTENANCE_LIMIT_S * 2),
                 "HEALTH_CRASH_WINDOW_S": "600",
             },
         )
@@ -190,6 +198,7 @@ def run(kind: type[Server], folder: Path, collections: int, rounds: int) -> dict
         try:
             server.wait_ready()
             courses[part] = churn.collections(collections) if part == "collections" else churn.rounds(rounds)
+            courses[part].restarts = churn.restarts()
         finally:
             churn.close()
             server.remove()
@@ -204,7 +213,8 @@ def tell(who: str, part: str, course: Course) -> None:
     top, last = max(each.rss_bytes for each in course.samples), course.samples[-1]
     print(
         f"{who} {part}: rss at most {top / 1e6:.0f} MB, disk at the end {last.disk_bytes / 1e6:.1f} MB, "
-        f"first and last took {course.samples[0].took_s:.2f} and {last.took_s:.2f} s, restarts {course.starts}, sent again {course.errors}",
+        f"first and last took {course.samples[0].took_s:.2f} and {last.took_s:.2f} s, "
+        f"restarts {course.restarts}, sent again {course.errors}",
         flush=True,
     )
 
@@ -247,7 +257,7 @@ def bounds(guarded: dict[str, Course], stock: dict[str, Course]) -> list[str]:
     if max(each.rss_bytes for each in made + turned) > MEMORY_LIMIT_BYTES:
         problems.append("memory beyond its limit")
     for part, samples in (("collections", made), ("rounds", turned)):
-        quarter = len(samples) // WINDOWS
+        quarter = len(samples) // 4
         first, last = max(e.disk_bytes for e in samples[:quarter]), max(e.disk_bytes for e in samples[-quarter:])
         if last > 2 * first:
             problems.append(f"disk grows with {part}: {first / 1e6:.0f} → {last / 1e6:.0f} MB")

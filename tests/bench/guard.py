@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import guard_cost, guard_restarts, guard_throughput
-from tests.recovery.servers import Guarded, GuardedChroma
+from tests.recovery.guarded import Guarded, GuardedChroma
 
 INGEST_TARGET, QUERY_TARGET = 0.85, 0.98
 RSS_TARGET_MB, CORE_TARGET_PERCENT, PROBE_TARGET_MS = 45.0, 0.5, 20.0
@@ -53,8 +53,8 @@ def cost(folder: Path, seconds: float) -> tuple[str, bool]:
                 server.remove()
     for each in rests:
         print(
-            f"{each.name}: {each.rss_mb:.0f} MB, {each.core_percent:.2f} % of a core over {each.seconds:.0f} s at rest, "
-            f"its server {each.server_core_percent:.2f} %"
+            f"{each.name}: {each.rss_mb:.0f} MB, {each.core_percent:.2f} % of a core over {each.seconds:.0f} s at rest,"
+            f" its server {each.server_core_percent:.2f} %"
         )
     print(f"exec probe: {probe.median_ms:.1f} ms, {probe.above_python_ms:.1f} ms above bare Python", flush=True)
     rss, core = max(each.rss_mb for each in rests), max(each.core_percent for each in rests)

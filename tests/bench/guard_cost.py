@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.recovery.servers import Guarded, GuardedChroma
+from tests.recovery.guarded import Guarded, GuardedChroma
 
 _PAIRS = 40
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import signal
 import threading
@@ -10,9 +9,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.maintenance_window import open_window
 from tests.recovery.clients import NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.rows import row_id, vectors_of
-from tests.recovery.servers import Guarded, Victim, wait_until
+from tests.recovery.servers import Victim, wait_until
 
 DIMENSIONS = 384
 _BATCH_ROWS = 1_000
@@ -84,9 +85,7 @@ def measure(folder: Path, vectors: int) -> Away:
             client.write(_NAME, ids, vectors_of(rows, [1] * len(rows), DIMENSIONS), ids)
         client.close()
         server.stop()
-        now = datetime.datetime.now(datetime.UTC)
-        # A window that is open, with work that would not fit into it: the planned restart comes at once.
-        server.extra |= {"HEALTH_MAINTENANCE": f"daily {now:%H:%M} 30m", "HEALTH_MAINTENANCE_LIMIT_S": "3600"}
+        open_window(server)
         server.start()
         container_start_s = server.wait_ready(_LIMIT_S)
         planned_s = _asked(server)

@@ -1,4 +1,4 @@
-"""Ingest and queries with and without the guard, the kept log and its journal; in turn, as disturbances hit all then."""
+"""Ingest and queries with and without the guard, the kept log and its journal; interleaved, to share disturbances."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.recovery.clients import Client
+from tests.recovery.guarded import Guarded, GuardedChroma
 from tests.recovery.rows import row_id, text_of, vectors_of
-from tests.recovery.servers import Api, Guarded, GuardedChroma, Server, Stock
+from tests.recovery.servers import Api, Server, Stock
 
 DIMENSIONS = 384
 _BATCH_ROWS = 500

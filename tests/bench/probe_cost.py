@@ -1,10 +1,9 @@
 """What one health probe costs beside a bare Python start, in pairs: `python tests/bench/probe_cost.py [PAIRS]`.
 
-The probe asks a local server that answers at once, walks a store of 100 index folders, and runs by its launcher as in
-the image. Time is wall clock of the whole process; memory is the largest resident size of the process.
+The probe reads a guard's state with the judgements of a real one, and runs by its launcher as in the image. Time is
+wall clock of the whole process; memory is the largest resident size of the process.
 """
 
-import http.server
 import json
 import os
 import platform
@@ -12,30 +11,23 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-BODY = json.dumps(
-    {"status": "ok", "canary": {"ok": True, "age_s": 1.0, "write_ms": 1.0, "read_ms": 1.0, "error": None}}
-).encode()
+JUDGEMENTS = 15
+"""As many as a guard with a store has."""
+JUDGED = {"name": "disk", "value": 24.5, "limit": 80, "unit": "%", "verdict": "ok", "message": "figures " * 12}
 
 
-class Api(http.server.BaseHTTPRequestHandler):
-    """Answers as the API does."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(BODY)
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-        """Say nothing."""
+def publish(path: Path) -> None:
+    """A fresh state: an old one would be told as stale."""
+    state = {"version": 1, "at_s": time.monotonic(), "phase": "serving", "verdict": "ok", "actions": []}
+    path.write_text(json.dumps({**state, "judgements": [JUDGED] * JUDGEMENTS}))
 
 
 def once(command: list[str], environment: dict[str, str]) -> float:
     """Wall time in ms of one run."""
+    publish(Path(environment["HEALTH_STATE_PATH"]))
     start_s = time.perf_counter()
     done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     took_ms = 1e3 * (time.perf_counter() - start_s)
@@ -46,65 +38,32 @@ def once(command: list[str], environment: dict[str, str]) -> float:
 
 def peak_mb(python: str, code: str, environment: dict[str, str]) -> float:
     """Largest resident size of a process that runs the code, as the kernel tells the process at its end."""
+    publish(Path(environment["HEALTH_STATE_PATH"]))
     tell = "\nimport sys\nfor line in open('/proc/self/status'):\n    'VmHWM' in line and sys.stderr.write(line)"
     command = [python, "-I", "-S", "-c", code + tell]
     done = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
     return int(done.stderr.split()[1]) / 1024
 
 
-def make_store(root: Path) -> None:
-    """100 index folders with their files, and the database."""
-    (root / "chroma.sqlite3").write_bytes(b"x" * 100_000)
-    for number in range(100):
-        folder = root / f"{number:036d}"
-        folder.mkdir()
-        for name in ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle"):
-            (folder / name).write_bytes(b"x" * 1000)
-
-
-def group_with_limit() -> str | None:
-    """Join a control group of 512 MiB, which is what a container has; None where this user may not make one."""
-    group = Path(f"/sys/fs/cgroup/memory/cortex-bench-{os.getpid()}")
-    try:
-        group.mkdir()
-        (group / "memory.limit_in_bytes").write_text(str(512 << 20))
-        (group / "cgroup.procs").write_text(str(os.getpid()))
-    except OSError:
-        return None
-    return str(group)
-
-
 def main(pairs: int) -> None:
     """Measure and print."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     python = os.path.realpath(sys.executable)
     with tempfile.TemporaryDirectory() as directory:
-        launcher, store = Path(directory, "healthcheck"), Path(directory, "store")
-        store.mkdir()
-        make_store(store)
+        launcher = Path(directory, "healthcheck")
         subprocess.run([sys.executable, "-m", "healthcheck.install", launcher], check=True)
-        environment = {
-            "HEALTH_URL": f"http://127.0.0.1:{server.server_port}/healthz",
-            "HEALTH_STORE_PATH": str(store),
-            "HEALTH_STORE_BYTES": str(10 << 30),
-            "HEALTH_DISK_PERCENT": "100",
-            "HEALTH_MEMORY_PERCENT": "100",
+        environment = {"HEALTH_STATE_PATH": str(Path(directory, "health.json"))}
+        commands = {
+            "bare Python": [python, "-I", "-S", "-c", "pass"],
+            "probe": [str(launcher)],
+            "probe --json": [str(launcher), "--json"],
         }
-        bare = {"bare Python": [python, "-I", "-S", "-c", "pass"]}
-        report({**bare, "probe, no limit: psutil": [str(launcher)]}, environment, pairs)
-        group = group_with_limit()
-        report({**bare, "probe": [str(launcher)], "probe --json": [str(launcher), "--json"]}, environment, pairs)
+        report(commands, environment, pairs)
         lines = launcher.read_text().splitlines()
         probing = "\n".join(line for line in lines if not line.startswith(("#!", "from os", "_exit")))
         sizes = peak_mb(python, "pass", environment), peak_mb(python, probing, environment)
         print(f"peak memory: bare Python {sizes[0]:.1f} MB, probe {sizes[1]:.1f} MB")
-    print(f"memory limit of 512 MiB: {'yes' if group else 'no, this user may not set one'}")
     where = f"{platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}"
     print(f"machine: {os.cpu_count()} cores, {where}")
-    if group:
-        Path(group).parent.joinpath("cgroup.procs").write_text(str(os.getpid()))
-        Path(group).rmdir()
 
 
 def report(commands: dict[str, list[str]], environment: dict[str, str], pairs: int) -> None:

@@ -14,7 +14,8 @@ from tools.environment import environment
 # Small, quick to judge, and big enough to be real: 2,000 vectors, a check every second.
 SETTINGS = {
     "corpus": {"vectors": 2_000, "collections": 5, "document_bytes": 200, "updates_per_day": 0, "batch_rows": 200},
-    "health": {"interval_s": 1, "timeout_s": 1, "retries": 2, "canary_interval_s": 10},
+    # Tests kill more often than a store that is well may crash.
+    "health": {"interval_s": 1, "timeout_s": 1, "retries": 2, "canary_interval_s": 10, "crashes": 1_000},
 }
 
 

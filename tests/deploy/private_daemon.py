@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,17 @@ class PrivateDaemon:
         self.folder = folder
         self.address = f"unix://{folder}/docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
+        self._bridge = f"cortex-{secrets.token_hex(3)}"
+
+    def make_bridge(self) -> None:
+        """A bridge of its own, as its default network."""
+        _ip("link", "add", "name", self._bridge, "type", "bridge")
+        _ip("address", "add", "198.18.239.1/24", "dev", self._bridge)
+        _ip("link", "set", self._bridge, "up")
+
+    def remove_bridge(self) -> None:
+        """The bridge again."""
+        _ip("link", "delete", self._bridge)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -33,12 +45,14 @@ class PrivateDaemon:
                     f"--data-root={self.folder}/data",
                     f"--exec-root={self.folder}/exec",
                     f"--pidfile={self.folder}/pid",
-                    # Rules and the default bridge belong to the user's daemon; published ports go through docker-proxy.
-                    "--bridge=none",
+                    # Rules and the default bridge belong to the user's daemon (which would lose its bridge to
+                    # `--bridge=none`); published ports go through docker-proxy.
+                    f"--bridge={self._bridge}",
                     "--iptables=false",
                     "--ip6tables=false",
                     "--ip-masq=false",
-                    "--default-address-pool=base=172.31.240.0/20,size=24",
+                    # The range for tests of networks (RFC 2544): no daemon hands it out by itself.
+                    "--default-address-pool=base=198.18.240.0/20,size=24",
                 ],
                 stdout=log,
                 stderr=log,
@@ -67,9 +81,15 @@ class PrivateDaemon:
 def private_daemon(folder: Path) -> Iterator[PrivateDaemon]:
     """A private daemon, running; its data is removed at the end."""
     daemon = PrivateDaemon(folder)
-    daemon.start()
+    daemon.make_bridge()
     try:
+        daemon.start()
         yield daemon
     finally:
         daemon.stop()
+        daemon.remove_bridge()
         shutil.rmtree(folder / "data", ignore_errors=True)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=30)

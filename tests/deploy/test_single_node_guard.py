@@ -136,7 +136,7 @@ def test_a_torn_index_is_mended_before_the_server_starts(deployment: Deployment)
         "assert found\n"
         "for path in found: path.write_bytes(path.read_bytes()[:100])"
     )
-    deployment.host().check_output('python3 -c %s', tear)
+    deployment.host().check_output("python3 -c %s", tear)
     deployment.docker(["kill", "--signal", "KILL", deployment.container])
     start_again(deployment)
     assert any(action["action"] == "repair" for action in said(deployment)["actions"]), said(deployment)

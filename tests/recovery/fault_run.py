@@ -9,14 +9,14 @@ from pathlib import Path
 import httpx
 
 from tests.recovery.faults import Fault, When
+from tests.recovery.guarded import Guarded
 from tests.recovery.memory_group import MemoryGroup, NoGroups
-from tests.recovery.scene import Scene, Template
-from tests.recovery.servers import Guarded, NotReady, Stock
+from tests.recovery.scene import SCRUB_INTERVAL_S, Scene, Template
+from tests.recovery.servers import NotReady, Stock, wait_until
 from tests.recovery.watch import Watch
 
 SEE_LIMIT_S = 60.0
 QUIET_LIMIT_S = 90.0
-SCRUB_INTERVAL_S = 3
 ENDPOINTS = ("heartbeat", "healthcheck", "pre-flight-checks")
 _ENDPOINT_LIMIT_S = 5.0
 _LAST_ROW = 900_000
@@ -47,8 +47,8 @@ class Outcome:
     """From the fault, or the start after it, to the guard's first word. The only column that differs between runs."""
 
 
-def run(fault: Fault, guarded: Template, stock: Template, folder: Path) -> Outcome:
-    """Both, one after the other. `folder` is made, and removed."""
+def run(fault: Fault, guarded: Template, stock: Template | None, folder: Path) -> Outcome:
+    """Both, one after the other; without a stock template only the guarded store. `folder` is made, and removed."""
     folder.mkdir()
     try:
         group = MemoryGroup(fault.memory_bytes) if fault.memory_bytes is not None else None
@@ -56,8 +56,11 @@ def run(fault: Fault, guarded: Template, stock: Template, folder: Path) -> Outco
         return not_measured(fault)
     confined = [*fault.confined, *(["--group", str(group.path)] if group is not None else [])]
     try:
-        says, gives = _stock(fault, Scene(stock, folder / "stock", confined)) if fault.stock else ("-", "-")
-        environment = {"HEALTH_SCRUB_INTERVAL_S": str(SCRUB_INTERVAL_S), **fault.environment}
+        says = gives = "-"
+        if stock is not None and fault.stock:
+            says, gives = _stock(fault, Scene(stock, folder / "stock", confined))
+        interval_s = SCRUB_INTERVAL_S if fault.when is When.STOPPED else 0
+        environment = {"HEALTH_SCRUB_INTERVAL_S": str(interval_s), **fault.environment}
         return _guarded(fault, Scene(guarded, folder / "guarded", confined, environment), says, gives)
     finally:
         if group is not None:
@@ -135,7 +138,9 @@ def _guarded(fault: Fault, scene: Scene, stock_says: str, stock_gives: str) -> O
             server.wait_ready()
             watch = Watch(server, time.monotonic())
             fault.injure(scene)
-        watch.until_seen(SEE_LIMIT_S)
+        for words in scene.said:
+            watch.heard(words)
+        watch.until_seen(SEE_LIMIT_S, fault.awaits)
         quiet = watch.until_quiet(QUIET_LIMIT_S)
         seen, end = watch.seen, _end(watch, quiet=quiet)
         if fault.heal is not None:
@@ -143,7 +148,12 @@ def _guarded(fault: Fault, scene: Scene, stock_says: str, stock_gives: str) -> O
             if server.exit_code() is not None:
                 server.start()
             server.wait_ready()
-            Watch(server, time.monotonic()).until_quiet(QUIET_LIMIT_S)
+            after = Watch(server, time.monotonic())
+            wait_until(
+                lambda: server.state()["writable"]["ok"], "the guard to open the store for writes", QUIET_LIMIT_S
+            )
+            after.until_quiet(QUIET_LIMIT_S)
+            seen.done += [f"then {words}" for words in after.seen.done]
         return Outcome(
             name=fault.name,
             title=fault.title,

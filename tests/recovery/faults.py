@@ -44,6 +44,10 @@ class Fault:
     """Settings of the guard."""
     memory_bytes: int | None = None
     """Limit of the control group in which the server runs."""
+    awaits: str = ""
+    """An action of the guard that comes only after some time, and is waited for."""
+    waits_s: float = 0.0
+    """About how long this fault waits for something; the longest begin first."""
     stock: bool = True
     """Whether stock Chroma can have it."""
 
@@ -62,6 +66,7 @@ def _unconfined(scene: Scene) -> None:
 
 
 _SMALL = ("--small", str(SMALL_DISK_BYTES), "{store}")
+_AGAIN = "write the record again from its origin, or restore a backup"
 _ROOM = "make room on the disk"
 
 FAULTS = (
@@ -77,19 +82,22 @@ FAULTS = (
         "index-byte",
         "a bit of a vector flipped in the index",
         _files(injuries.flip_index_byte),
-        person="restore the collection, or rebuild its index once the log is known to be right",
+        person=_AGAIN,
+        heal=trouble.write_again,
     ),
     Fault(
         "log-byte",
         "a bit of a vector flipped in SQLite's log",
         _files(injuries.flip_log_byte),
-        person="restore from a backup",
+        person=_AGAIN,
+        heal=trouble.write_again,
     ),
     Fault(
         "document-byte",
         "a bit of a document flipped in SQLite",
         _files(injuries.flip_document_byte),
-        person="restore from a backup",
+        person=_AGAIN,
+        heal=trouble.write_again,
     ),
     Fault(
         "page-garbage", "head of a page of SQLite garbled", _files(injuries.garble_page), person="restore from a backup"
@@ -142,6 +150,7 @@ FAULTS = (
         trouble.kill_for_memory,
         When.RUNNING,
         memory_bytes=MEMORY_LIMIT_BYTES,
+        awaits="restart",
     ),
     Fault(
         "descriptors-short",
@@ -157,7 +166,9 @@ FAULTS = (
         "file descriptors exhausted while running",
         trouble.exhaust_descriptors,
         When.RUNNING,
-        environment={"HEALTH_WEDGED_AFTER_S": "5", "CORTEX_CANARY_INTERVAL_S": "1"},
+        environment={"HEALTH_WEDGED_AFTER_S": "5"},
+        awaits="restart",
+        waits_s=20,
     ),
     Fault(
         "clock-jump",
@@ -174,6 +185,7 @@ FAULTS = (
         trouble.start_stock_first,
         person="stop it",
         heal=trouble.stop_others,
+        waits_s=30,
         stock=False,
     ),
     Fault(
@@ -191,6 +203,7 @@ FAULTS = (
         When.RUNNING,
         person="stop, `python -m store prepare --switch-on-again`, start",
         heal=trouble.accept_log_again,
+        environment={"HEALTH_CANARY_INTERVAL_S": "3", "CORTEX_CANARY_INTERVAL_S": "3"},
         stock=False,
     ),
 )

@@ -83,8 +83,11 @@ def flip_index_byte(store: Path) -> None:
 
 
 def flip_log_byte(store: Path) -> None:
-    """One bit of one vector in the log."""
-    flip(database(store), vectors_of([LATE_ROW], [VERSION]).tobytes(), 2)
+    """One bit of one vector in the log; where the log is purged, of one that is not yet."""
+    try:
+        flip(database(store), vectors_of([FLIPPED_ROW], [VERSION]).tobytes(), 2)
+    except LookupError:
+        flip(database(store), vectors_of([LATE_ROW], [VERSION]).tobytes(), 2)
 
 
 def flip_document_byte(store: Path) -> None:

@@ -59,6 +59,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Start a new journal at `path`, which must not lie in the store."""
+        self.path = path
         self._file = path.open("w", encoding="utf-8", buffering=1)
         self._lock = threading.Lock()
         self._spaces: dict[str, str] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import socket
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +13,14 @@ from pathlib import Path
 from tests.recovery import injuries
 from tests.recovery.check import Found, check
 from tests.recovery.clients import Client, NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.journal import Journal, Kind, Operation
-from tests.recovery.servers import Guarded, Server, Stock
+from tests.recovery.servers import Server, Stock
 from tests.recovery.workload import send
 
 _BATCH_ROWS = 500
 _TIMEOUT_S = 10.0
+SCRUB_INTERVAL_S = 3_600
 _ROWS = {injuries.BIG: range(2_300), injuries.SMALL: range(5_000, 6_200)}
 """More than Chroma's 1,000 of a save in both; the big one also has rows that only the log holds."""
 
@@ -50,10 +55,29 @@ def make_template(kind: type[Server], folder: Path) -> Template:
     finally:
         server.stop()
         journal.close()
+    _checkpoint(server.store)
+    _let_scrub_be_due(server.store / ".cortex/guard.json")
     for name in _ROWS:
         if not (injuries.index(server.store, name) / injuries.PICKLE).stat().st_size:
             raise LookupError(f"{name} has no saved index")
     return Template(kind, server.store, journal)
+
+
+def _checkpoint(store: Path) -> None:
+    """Bring everything from SQLite's journal into its file, where faults look for it."""
+    connection = sqlite3.connect(injuries.database(store))
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.close()
+
+
+def _let_scrub_be_due(notes: Path) -> None:
+    """A store gets its first scrub an hour after a guard first saw it: let that be an hour ago."""
+    if notes.exists():
+        known = json.loads(notes.read_text())
+        known["remembered"]["first_seen_wall_s"] -= SCRUB_INTERVAL_S
+        notes.write_text(json.dumps(known))
 
 
 class Scene:
@@ -75,6 +99,10 @@ class Scene:
         self.journal.expect_all_of(template.journal)
         self.others: list[Server] = []
         """Further servers that a fault starts."""
+        self.connections: list[socket.socket] = []
+        """Held open until the end."""
+        self.said: list[str] = []
+        """What other guards than this scene's said."""
         self._client: Client | None = None
 
     @property
@@ -124,6 +152,8 @@ class Scene:
 
     def end(self) -> None:
         """End every process, and remove the folder."""
+        for connection in self.connections:
+            connection.close()
         for other in self.others:
             other.kill()
         if self._client is not None:

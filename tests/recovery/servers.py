@@ -1,10 +1,10 @@
-"""Real servers as bare processes: stock `chroma run`, the API, and either of them under the guard."""
+"""Real servers as bare processes: what all have in common, stock `chroma run`, and the API without a guard."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
+import http.client
 import os
 import resource
 import secrets
@@ -17,9 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-import httpx
 import psutil
 
 from tests.recovery import confine
@@ -182,10 +180,10 @@ class Server:
         """Every living process of the session that was started."""
         assert self.process is not None
         pids = []
-        for process in psutil.process_iter(["pid", "status"]):
-            with contextlib.suppress(ProcessLookupError):
-                if os.getsid(process.pid) == self.process.pid and process.info["status"] != psutil.STATUS_ZOMBIE:
-                    pids.append(process.pid)
+        for pid in psutil.pids():
+            with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+                if os.getsid(pid) == self.process.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                    pids.append(pid)
         return pids
 
     def remove(self) -> None:
@@ -193,11 +191,17 @@ class Server:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _answers(self, url: str) -> bool:
+    @staticmethod
+    def _answers(port: int, path: str) -> bool:
+        """Whether a GET is answered with 200; by the plainest client, since it is asked often."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            return httpx.get(url, timeout=5).status_code == 200
-        except httpx.HTTPError:
+            connection.request("GET", path)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
 
 class Stock(Server):
@@ -210,7 +214,7 @@ class Stock(Server):
         return ChromaClient(self.url, timeout_s)
 
     def ready(self) -> bool:
-        return self._answers(f"{self.url}/api/v2/heartbeat")
+        return self._answers(self.port, "/api/v2/heartbeat")
 
 
 class Api(Server):
@@ -242,86 +246,4 @@ class Api(Server):
         return CortexClient(self.url, self.token, timeout_s)
 
     def ready(self) -> bool:
-        return self._answers(f"{self.url}/healthz")
-
-
-class Guarded(Api):
-    """The API under the guard, as in its container."""
-
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
-        super().__init__(folder, environment)
-        self.guard_port = free_port()
-        self.guard_url = f"http://127.0.0.1:{self.guard_port}"
-        self._state_file = folder / "health.json"
-
-    def command(self) -> list[str]:
-        return [sys.executable, "-m", "healthcheck.guard", "--", *self.server_command()]
-
-    def server_command(self) -> list[str]:
-        """What the guard starts."""
-        return super().command()
-
-    def environment(self) -> dict[str, str]:
-        return {
-            **super().environment(),
-            "HEALTH_SERVER": "api",
-            "HEALTH_SCHEMA_COMMAND": f"{sys.executable} -m cortex_api.schema",
-            "HEALTH_URL": f"{self.url}/healthz",
-            "HEALTH_LISTEN": f"127.0.0.1:{self.guard_port}",
-            "HEALTH_STATE_PATH": str(self._state_file),
-            "HEALTH_STORE_PATH": str(self.store),
-            "HEALTH_MEMORY_PERCENT": "100",  # of the whole machine here; what else runs on it is no fault of this store
-            "HEALTH_DISK_PERCENT": "100",
-            "HEALTH_CRASH_WINDOW_S": "1",  # every kill here is meant
-            "HEALTH_MAINTENANCE": "never",
-            "HEALTH_SCRUB_INTERVAL_S": "0",
-            **self.extra,
-        }
-
-    def ready(self) -> bool:
-        return self._answers(f"{self.guard_url}/readyz")
-
-    def state(self) -> dict[str, Any]:
-        """What the guard says of itself; empty before it said anything."""
-        try:
-            return dict(json.loads(self._state_file.read_text()))
-        except (FileNotFoundError, ValueError):
-            return {}
-
-    def server_pid(self) -> int | None:
-        """The server's process, as the guard tells it."""
-        return (self.state().get("server") or {}).get("pid")
-
-    def wait_server_other_than(self, pid: int, limit_s: float = READY_LIMIT_S) -> None:
-        """Wait until the guard has started another server than the one with `pid`."""
-        wait_until(
-            lambda: self.exit_code() is not None or self.server_pid() not in {None, pid},
-            "the guard to start a server",
-            limit_s,
-        )
-
-    def start(self) -> None:
-        self._state_file.unlink(missing_ok=True)  # a container starts with an empty one
-        super().start()
-
-    def victims(self, victim: Victim) -> list[int]:
-        assert self.process is not None
-        server = self.server_pid()
-        if victim is Victim.GUARD or server is None:
-            return [self.process.pid]
-        return [server] if victim is Victim.SERVER else [self.process.pid, server]
-
-
-class GuardedChroma(Guarded):
-    """`chroma run` under the guard."""
-
-    def server_command(self) -> list[str]:
-        return [sys.executable, str(CHROMA), "run", "--path", str(self.store), "--port", str(self.port)]
-
-    def environment(self) -> dict[str, str]:
-        mine = super().environment()
-        del mine["HEALTH_SCHEMA_COMMAND"]
-        return {**mine, "HEALTH_SERVER": "chroma", "HEALTH_URL": f"{self.url}/api/v2/heartbeat", **self.extra}
-
-    def connect(self, timeout_s: float = TIMEOUT_S) -> Client:
-        return ChromaClient(self.url, timeout_s)
+        return self._answers(self.port, "/healthz")

@@ -28,7 +28,7 @@ import store
 from tests.recovery.servers import Stock
 
 pytestmark = pytest.mark.process
-LIMIT_S = 20.0
+LIMIT_S = 40.0
 ROWS, DIMENSIONS = 1_200, 8
 HOLD = """
 import sqlite3, sys
@@ -49,7 +49,7 @@ class Guarding:
             server=ServerKind.CHROMA,
             url=f"{server.url}/api/v2/heartbeat",
             store_path=str(server.store),
-            timeout_s=1.0,
+            timeout_s=2.0,
             memory_percent=100,
             disk_percent=100,
             canary_interval_s=0.5,
@@ -63,12 +63,15 @@ class Guarding:
         self.seen: Observation | None = None
         self.judged: dict[str, Judgement] = {}
         self.decided: list[Action] = []
+        self.phase = Phase.STARTING
 
     def tick(self) -> Observation:
         pid = self.server.process.pid if self.server.process and self.server.exit_code() is None else None
-        self.seen = self.observer.observe(pid, Phase.SERVING)
+        self.seen = self.observer.observe(pid, self.phase)
+        if self.seen.server.ready:
+            self.phase = Phase.SERVING
         self.judged = {judgement.name: judgement for judgement in self.judges.judge(self.seen)}
-        action = self.decider.decide(self.seen, Phase.SERVING)
+        action = self.decider.decide(self.seen, self.phase)
         if action is not None:
             self.decided.append(action)
         return self.seen
@@ -149,7 +152,7 @@ def test_a_server_that_is_well(guarding: Guarding) -> None:
     assert seen.store is not None
     assert (seen.store.collections, seen.store.vectors) == (2, 2 * ROWS)
     assert seen.store.vector_bytes == 2 * ROWS * 4 * DIMENSIONS
-    assert seen.store.log_rows == 2 * ROWS + 1
+    assert seen.store.log_rows - 2 * ROWS in {0, 1}, "the look may be older than the first canary"
     assert seen.server.canary is not None
     assert seen.server.canary.ok
     assert seen.server.canary.write_ms

@@ -23,8 +23,9 @@ from pathlib import Path
 from tests.recovery import aim
 from tests.recovery.check import Found, check
 from tests.recovery.clients import NotServed
+from tests.recovery.guarded import Guarded
 from tests.recovery.journal import Journal
-from tests.recovery.servers import Guarded, NotReady, Server, Stock, Victim
+from tests.recovery.servers import NotReady, Server, Stock, Victim
 from tests.recovery.workload import Workload
 
 KILLS = 200
@@ -62,6 +63,8 @@ class Tally:
     found: Found = field(default_factory=Found)
     torn: int = 0
     """Kills that left an unfinished pickle on disk: proof that the aim is good."""
+    repairs: int = 0
+    """Starts at which the guard mended something."""
     missed: int = 0
     """Aimed kills that saw no save in time, and were done then at random."""
     ready_s: list[float] = field(default_factory=list)
@@ -76,16 +79,18 @@ class Tally:
         late = sorted(self.ready_s) or [0.0]
         return (
             f"{self.name}: {self.acknowledged_rows:,} rows acknowledged, {self.rows_compared:,} compared, "
-            f"{self.torn} kills left a torn pickle, {self.missed} missed their aim, {self.stores} stores; "
-            f"started again and checked after {late[len(late) // 2]:.1f} s (median), {late[-1]:.1f} s (longest)"
+            f"{self.torn} kills left a torn pickle, {self.repairs} repairs, {self.missed} missed their aim, "
+            f"{self.stores} stores; started again and checked after {late[len(late) // 2]:.1f} s (median), "
+            f"{late[-1]:.1f} s (longest)"
         )
 
 
 class Torture:
     """One kind of server, killed over and over. A store that is not right is kept aside, and a new one made."""
 
-    def __init__(self, kind: type[Server], folder: Path, seed: str) -> None:
-        """Args: kind: of server. folder: for its stores. seed: of load and moments."""
+    def __init__(self, kind: type[Server], folder: Path, seed: str, first_rows: int = FIRST_ROWS) -> None:
+        """Args: kind: of server. folder: for its stores. seed: of load and moments. first_rows: before the load."""
+        self._first_rows = first_rows
         self.tally = Tally("guarded" if issubclass(kind, Guarded) else "stock")
         self._kind = kind
         self._folder = folder
@@ -97,9 +102,9 @@ class Torture:
         """Load, kill, start again, check."""
         server, journal = self._running()
         workload = Workload(server.connect, journal, f"{self._seed}/{kill.number}", batch_rows=BATCH_ROWS)
-        before = journal.acknowledged_rows
+        before, repaired = journal.acknowledged_rows, _repairs(server)
         try:
-            workload.start(FIRST_ROWS)
+            workload.start(self._first_rows)
             pids = self._strike(server, kill)
         except NotServed as problem:  # stock, broken before without a sign
             found = Found(broken=1, notes=[str(problem)])
@@ -108,6 +113,7 @@ class Torture:
             started = time.monotonic()
             found = self._back(server, kill.victim, pids) or _checked(server, journal)
             self.tally.ready_s.append(time.monotonic() - started)
+            self.tally.repairs += _repairs(server) - (repaired if kill.victim is Victim.SERVER else 0)
         tally = self.tally
         tally.kills += 1
         tally.acknowledged_rows += journal.acknowledged_rows - before
@@ -172,6 +178,12 @@ def _checked(server: Server, journal: Journal) -> Found:
         client.close()
 
 
+def _repairs(server: Server) -> int:
+    """So many has this guard done since it was started."""
+    actions = server.state().get("actions", []) if isinstance(server, Guarded) else []
+    return sum(action["action"] == "repair" for action in actions)
+
+
 def is_torn(pickle: Path) -> bool:
     """A pickle ends with a full stop; one that is being written does not yet."""
     try:
@@ -193,7 +205,7 @@ def main() -> int:
     """Torture, and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=KILLS, help="of the guarded store")
-    parser.add_argument("--stock-kills", type=int, help=f"of stock Chroma; {STOCK_SHARE:.0%} of --kills if not given")
+    parser.add_argument("--stock-kills", type=int, help=f"of stock Chroma; {STOCK_SHARE:.0%}% of --kills if not given")
     parser.add_argument("--seed", default=secrets.token_hex(4))
     parser.add_argument("--folder", type=Path, help="for stores; those that broke stay there")
     chosen = parser.parse_args()
@@ -208,7 +220,7 @@ def main() -> int:
     try:
         for torture, kill in plan:
             found = torture.kill(kill)
-            state = "ok" if found.is_clean else "; ".join(found.notes[:3])
+            state = "ok" if found.is_clean else "; ".join(note[:160] for note in found.notes[:3])
             print(f"{torture.tally.name:8} {torture.tally.kills:4} {kill.aim} {kill.victim}: {state}", flush=True)
     finally:
         guarded.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -89,15 +90,15 @@ def kill_for_memory(scene: Scene) -> None:
 
 
 def exhaust_descriptors(scene: Scene) -> None:
-    """Leave the running server few descriptors, and make collections, of which each needs four."""
+    """Leave the running server few descriptors, and open more connections than that."""
     pid = server_pid(scene)
     limit = len(list(Path(f"/proc/{pid}/fd").iterdir())) + DESCRIPTORS_LEFT
     hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, hard))
-    for number in range(_TRIES):
-        if scene.create(f"more-{number}"):
-            return
-    raise LookupError(f"{_TRIES} collections were made with {DESCRIPTORS_LEFT} descriptors")
+    for _ in range(3 * DESCRIPTORS_LEFT):
+        connection = socket.create_connection(("127.0.0.1", scene.server.port), timeout=5)
+        connection.sendall(b"GET / HTTP/1.1\r\n")  # the rest never comes
+        scene.connections.append(connection)
 
 
 def prepare_clock(scene: Scene) -> None:
@@ -106,7 +107,7 @@ def prepare_clock(scene: Scene) -> None:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_SHIM)
     _shift(folder, 0)
-    scene.server.extra["PYTHONPATH"] = str(folder)
+    scene.server.extra["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def jump_clock(scene: Scene) -> None:
@@ -130,6 +131,7 @@ def start_second(scene: Scene) -> None:
     second.start()
     if isinstance(second, Api):
         wait_until(lambda: second.exit_code() is not None, "the second server to be refused")
+        scene.said.append(f"the second: exit {second.exit_code()}")
     else:
         second.wait_ready()
 
@@ -165,6 +167,13 @@ def lose_index_permission(store: Path) -> None:
 def lose_database_permission(store: Path) -> None:
     """SQLite's file can be read only."""
     injuries.database(store).chmod(0o400)
+
+
+def write_again(scene: Scene) -> None:
+    """The records in which a bit was flipped."""
+    for row in (injuries.FLIPPED_ROW, injuries.LATE_ROW):
+        if problem := scene.write(row, 1):
+            raise LookupError(problem)
 
 
 def restore_permissions(scene: Scene) -> None:

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.recovery.servers import Guarded
+from tests.recovery.guarded import Guarded
 
 POLL_S = 0.05
-QUIET_S = 3.0
+QUIET_S = 2.5
 """So long nothing may change, with the server ready, for the guard to count as done."""
 _CLOSED = {"refused", "fenced"}
 _SAYS_NOTHING = {"scrub: nothing found", "scrub: cut"}
@@ -70,9 +70,18 @@ class Watch:
             self._key, self._changed_s = key, time.monotonic()
         self._quiet = state["ready"] and time.monotonic() - self._changed_s > QUIET_S
 
-    def until_seen(self, limit_s: float) -> bool:
-        """Wait for the first word; False if none comes."""
-        return self._until(lambda: self.seen.first_s is not None, limit_s)
+    def heard(self, words: str) -> None:
+        """Another guard, at its start, said something."""
+        self._say(words, did=True)
+        self.seen.where = "start"
+
+    def until_seen(self, limit_s: float, awaits: str = "") -> bool:
+        """Wait for the first word, and for an action that begins with `awaits`; False if they do not come."""
+        seen = self.seen
+        return self._until(
+            lambda: seen.first_s is not None and (not awaits or any(each.startswith(awaits) for each in seen.done)),
+            limit_s,
+        )
 
     def until_quiet(self, limit_s: float) -> bool:
         """Wait until it serves and says nothing new, or keeps closed."""

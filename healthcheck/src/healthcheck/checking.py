@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from store.commands import COMMANDS
-
 import store
 from healthcheck.actions import Phase
 from healthcheck.context import Context, Refused
@@ -14,6 +12,9 @@ from healthcheck.findings import Found, count_findings
 from healthcheck.operations import Done
 
 EXIT_UNUSABLE = 65
+UNVERIFIED = "unverified"
+"""Topic of the remark that this start went without a verification."""
+_CANNOT_BE_READ = frozenset({65, 75})
 _BUSY_POLL_S = 1.0
 _SAID = 5
 """Findings that are put into one message; the log has them all."""
@@ -26,13 +27,12 @@ def check(context: Context, due: Check) -> None:
         Refused: only a backup helps, or the files cannot be read.
         StopRequested: the guard was asked to stop; what was being done is safe.
     """
-    if "verify" not in {command.name for command in COMMANDS}:
-        return
     context.board.enter(Phase.VERIFYING, due.why)
     context.log.info("verify", depth=str(due.depth), reason=due.why)
     started_s = time.monotonic()
-    done = context.look_at("verify", *_arguments(due))
-    found = _findings(context, done)
+    found = _findings(context, context.look_at("verify", *_arguments(due)))
+    if found is None:
+        return
     if found.fatal:
         raise Refused(EXIT_UNUSABLE, f"the store is damaged: {_some(found.fatal)}. Restore it from a backup.")
     if found.mendable or found.removable:
@@ -55,9 +55,18 @@ def _arguments(due: Check) -> list[str]:
     return arguments
 
 
-def _findings(context: Context, done: Done) -> Found:
+def _findings(context: Context, done: Done) -> Found | None:
+    """What was found; None when the verification itself failed, which says nothing about the store.
+
+    Raises:
+        Refused: the store cannot be read.
+    """
+    if done.exit_code in _CANNOT_BE_READ:
+        raise Refused(done.exit_code, done.problem)
     if done.failed:
-        raise Refused(EXIT_UNUSABLE, done.problem)
+        context.remarks[UNVERIFIED] = f"it could not be verified before this start: {done.problem}"
+        context.log.failed("verify.failed", reason=done.problem)
+        return None
     found = count_findings(done.result)
     for line in found.lines:
         context.log.warning("finding", finding=line)
@@ -70,7 +79,11 @@ def _repair(context: Context, due: Check, found: Found) -> Found:
     context.board.enter(Phase.REPAIRING, f"{found.mendable} indexes to rebuild, {found.removable} leftovers to remove")
     started_s = time.monotonic()
     lock = store.ActivityLock(context.store, "repair")
-    _wait_for(context, lock)
+    if not _taken(context, lock):
+        if not found.mendable:
+            context.log.info("leftovers.kept", reason="something else works on the store")
+            return found
+        context.loop.wait(lambda: _taken(context, lock), every_s=_BUSY_POLL_S)
     try:
         done = context.work_on("repair", *_arguments(due))
         if done.failed:
@@ -80,23 +93,30 @@ def _repair(context: Context, due: Check, found: Found) -> Found:
         left = _findings(context, context.look_at("verify", "--depth", "quick"))
     finally:
         lock.__exit__(None, None, None)
-    outcome = "done" if not left.mendable else f"incomplete: {left.mendable} indexes are still broken"
+    broken = left.mendable if left is not None else found.mendable
+    outcome = "done" if not broken else f"incomplete: {broken} indexes are still broken"
     context.board.did("repair", reason, outcome, time.monotonic() - started_s)
     return found
 
 
-def _wait_for(context: Context, lock: store.ActivityLock) -> None:
-    """Take the lock, and keep turning until it is free."""
+def activity_of(context: Context) -> str:
+    """What somebody else does with the store at this moment; empty when nobody does."""
+    try:
+        with store.ActivityLock(context.store, "start"):
+            return ""
+    except store.StoreBusy as busy:
+        return busy.running.what if busy.running else "something else"
 
-    def taken() -> bool:
-        try:
-            lock.__enter__()
-        except store.StoreBusy as busy:
-            context.board.enter(context.board.phase, f"waits for {busy.running.what if busy.running else 'another'}")
-            return False
-        return True
 
-    context.loop.wait(taken, every_s=_BUSY_POLL_S)
+def _taken(context: Context, lock: store.ActivityLock) -> bool:
+    """Take the lock; while something else has it, say so."""
+    try:
+        lock.__enter__()
+    except store.StoreBusy as busy:
+        what = busy.running.what if busy.running else "something else"
+        context.board.enter(context.board.phase, f"waits for the end of {what}")
+        return False
+    return True
 
 
 def _some(lines: tuple[str, ...]) -> str:

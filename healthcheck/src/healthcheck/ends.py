@@ -55,7 +55,7 @@ def check_due(end: End, run_since_ns: int | None, *, has_data: bool, now_ns: int
         now_ns: of the epoch.
         everything: a scrub found damage: nothing is trusted.
     """
-    if everything:
+    if everything and end is not End.DISK_FULL:
         return Check(Depth.EMBEDDINGS, None, run_since_ns, "a scrub found damage")
     if end is End.CLEAN or (end is End.NEVER and not has_data):
         return Check(Depth.QUICK, None, None, "the last run ended cleanly" if end is End.CLEAN else "the store is new")

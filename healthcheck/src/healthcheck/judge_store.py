@@ -79,6 +79,9 @@ def judge_scrub(scrub: ScrubView, interval_s: float, watched_s: float, age_s: fl
     def judged(verdict: Verdict, message: str) -> Judgement:
         return Judgement("scrub", hours, limit_hours, "h", verdict, message)
 
+    if scrub.unmended:
+        what = "places that no repair mends"
+        return judged(Verdict.DEGRADED, f"found {scrub.unmended:,} {what}; the guard's log names them; stop writing")
     if scrub.undecided:
         what = "places where log and index disagree and neither is provably right"
         return judged(Verdict.DEGRADED, f"found {scrub.undecided:,} {what}; nothing was changed, a backup decides")

@@ -6,6 +6,7 @@ from healthcheck import judge_room as room
 from healthcheck import judge_server as server
 from healthcheck import judge_store as store
 from healthcheck.hysteresis import Thresholds
+from healthcheck.judge_clock import Clock
 from healthcheck.judgement import Judgement
 from healthcheck.limits import Limits, ServerKind
 from healthcheck.observation import DiskView, MemoryView, Observation
@@ -25,6 +26,7 @@ class Judges:
         self._thresholds = Thresholds()
         self._memory = Trend()
         self._disk = Trend()
+        self._clock = Clock()
         self._pid: int | None = None
         self._first_at_s: float | None = None
 
@@ -44,7 +46,7 @@ class Judges:
             judged += self._disk_now_and_later(seen)
         judged.append(self._open_files(seen))
         if has_store:
-            judged += self._store(seen)
+            judged += [*self._store(seen), self._clock.judge(seen.at_s, seen.wall_s)]
         return tuple(judged)
 
     def _canary(self, seen: Observation) -> list[Judgement]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import store
 from healthcheck.actions import Phase, Restart, RestartReason
+from healthcheck.checking import UNVERIFIED
 from healthcheck.context import Context, Refused
 from healthcheck.ends import Check, End, check_due, end_left_behind, end_of
 from healthcheck.fence import Pause, pause, with_crash
@@ -144,6 +145,7 @@ class Life:
             return
         if server.ended() is None:
             context.board.enter(Phase.SERVING)
+            self._watch.tick()  # what is judged follows the phase at once
             context.loop.wait(lambda: server.ended() is not None or self._may_restart())
         ended = server.ended()
         if ended is None:
@@ -232,6 +234,8 @@ class Life:
             memory_kills=self._memory_kills() - self._kills_before,
             disk_full=context.notebook.notes.disk_full,
         )
+        if end is End.CLEAN and UNVERIFIED in context.remarks:
+            end = End.UNKNOWN  # nor is what came before it known
         context.board.counts.ends[str(end)] += 1
         changes: dict[str, object] = {"end": end, "end_message": message or f"the server {ended}"}
         if end is End.CLEAN:

@@ -70,7 +70,7 @@ class _State(Collector):
         )
         yield CounterMetricFamily(
             f"{_PREFIX}_guard_log_lines_dropped",
-            "Lines of the guard that nobody took from standard output.",
+            "Lines that nobody took from standard output.",
             value=self._dropped_lines,
         )
         if self._board.server_since_s is not None:

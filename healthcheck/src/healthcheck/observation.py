@@ -128,6 +128,8 @@ class ScrubView:
     mendable: int = 0
     """Broken indexes that a rebuild from the log mends, with the server stopped. Orphan folders and what interrupted
     saves left behind are not counted: they wait for the next planned restart."""
+    unmended: int = 0
+    """What else no repair mends: damage of SQLite itself, records that exist nowhere else, a log that is off."""
     took_s: float | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import select
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ _OWN_LINE_BYTES = 4_000
 """The guard's own lines fit into what a pipe takes at once (PIPE_BUF), so that a full pipe cannot stop its loop."""
 _CHUNK_BYTES = 65_536
 _SAY_WAIT_S = 0.2
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 
 class Log:
@@ -26,7 +28,7 @@ class Log:
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self.dropped = 0
-        """Lines of the guard that nobody took: the reader of standard output stands still."""
+        """Lines that nobody took: the reader of standard output stands still, or is gone."""
 
     def info(self, message: str, **fields: object) -> None:
         """Something that belongs to a good day."""
@@ -47,7 +49,10 @@ class Log:
         """
         text = line if is_json_object(line) else wrapped(line, source, stream, self._stack)
         with self._lock:
-            _write_all(self._descriptor, text + b"\n")
+            try:
+                _write_all(self._descriptor, text + b"\n")
+            except OSError:  # nobody reads any more: the child must not stop for that
+                self.dropped += 1
 
     def _say(self, level: str, message: str, fields: dict[str, object]) -> None:
         line = {"message": message, **fields, **_frame(level, "guard", self._stack)}
@@ -153,8 +158,12 @@ def is_json_object(line: bytes) -> bool:
 
 
 def wrapped(line: bytes, source: str, stream: str, stack: str) -> bytes:
-    """A line of plain text as a JSON object."""
-    said = {"message": line.decode(errors="replace"), "stream": stream, **_frame("info", source, stack)}
+    """A line of plain text as a JSON object, without the colours that are meant for a terminal."""
+    said = {
+        "message": _COLOUR.sub(b"", line).decode(errors="replace"),
+        "stream": stream,
+        **_frame("info", source, stack),
+    }
     return json.dumps(said, ensure_ascii=False).encode(errors="replace")
 
 

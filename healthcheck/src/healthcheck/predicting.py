@@ -9,8 +9,8 @@ from healthcheck.limits import MemoryModel
 from healthcheck.units import human_bytes
 
 _REBUILD_ROWS_PER_S_AT_384 = 400.0
-"""Rows of 384 dimensions that Chroma reads from the log into an index in a second, less a margin: 20,000 were measured
-to take 19.5 s (docs/chroma.md), 1,000 a second; a busy or slower machine gets two and a half times as long."""
+"""Rows of 384 dimensions that Chroma puts from the log into an index in a second, less a margin. Measured with 1.5.9 on
+two cores: 20,000 in 19.5 s, so 1,000 a second; a busy or slower machine gets two and a half times as long."""
 _DIMENSIONS = 384
 
 

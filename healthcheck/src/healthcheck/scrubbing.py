@@ -50,6 +50,7 @@ class Scrubbing:
                 findings=found.findings,
                 undecided=found.undecided,
                 mendable=found.mendable,
+                unmended=len(found.fatal) + found.unmended - found.undecided,
                 took_s=done.took_s,
             )
         )

@@ -11,7 +11,7 @@ from healthcheck.ask import Answer
 from healthcheck.observation import ServerView
 
 ASK_EVERY_S = 5.0
-ASK_EVERY_UNREADY_S = 0.5
+ASK_EVERY_UNREADY_S = 0.2
 """While it starts or fails: readiness is told at most this much late."""
 
 Publish = Callable[[ServerView], None]

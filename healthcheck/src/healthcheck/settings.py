@@ -107,7 +107,7 @@ def load_settings(environment: Mapping[str, str]) -> GuardSettings:
         tick_s=reader.number("tick_s", default.tick_s, 0.05, 60),
         open_files=reader.whole("open_files", default.open_files, 0, 10_000_000),
         on_memory_short=reader.choice("on_memory_short", default.on_memory_short),
-        start_limit_s=reader.number("start_limit_s", default.start_limit_s, 1, 86_400),
+        start_limit_s=reader.number("start_limit_s", default.start_limit_s, 1, 604_800),
         stop_grace_s=reader.number("stop_grace_s", default.stop_grace_s, 0, 3_600),
         crashes=reader.whole("crashes", default.crashes, 1, 1_000_000),
         crash_window_s=reader.number("crash_window_s", default.crash_window_s, 1, 86_400),

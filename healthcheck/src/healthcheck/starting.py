@@ -7,7 +7,7 @@ from pathlib import Path
 
 from healthcheck.actions import Phase
 from healthcheck.ask import ask
-from healthcheck.checking import check
+from healthcheck.checking import UNVERIFIED, activity_of, check
 from healthcheck.context import Context, Refused
 from healthcheck.disk import filesystem
 from healthcheck.ends import Check, End
@@ -29,6 +29,9 @@ _POLL_S = 0.1
 _ASK_LIMIT_S = 0.5
 _SCHEMA_LIMIT_S = 120.0
 _PREPARE_LIMIT_S = 1800.0
+_IN_USE_LIMIT_S = 30.0
+"""A process that is just ending may still have the store open."""
+_IN_USE_POLL_S = 1.0
 _INSPECT_LIMIT_S = 600.0
 
 
@@ -133,11 +136,26 @@ def _let_the_server_make_them(context: Context) -> None:
 
 
 def _prepare(context: Context) -> None:
+    """Switch on the durable log and the WAL journal, or see that they still are."""
+    deadline_s = time.monotonic() + _IN_USE_LIMIT_S
     done = context.work_on("prepare", limit_s=_PREPARE_LIMIT_S)
+    while done.exit_code == EXIT_LOCKED and time.monotonic() < deadline_s:
+        if (activity := activity_of(context)) and _is_prepared(context):
+            # It only reads, and holds the lock that keeps repair away. Somebody else who has the store open may write.
+            context.log.info("prepare.skipped", reason=f"{activity} is under way; the store was prepared before")
+            return
+        context.board.enter(Phase.PREPARING, "waits: another process has the store open")
+        context.loop.wait(lambda: False, _IN_USE_POLL_S)
+        done = context.work_on("prepare", limit_s=_PREPARE_LIMIT_S)
     if done.failed:
         raise Refused(EXIT_LOCKED if done.exit_code == EXIT_LOCKED else EXIT_UNUSABLE, done.problem)
     if changed := done.result.get("changed"):
         context.log.info("store.prepared", changed=changed)
+
+
+def _is_prepared(context: Context) -> bool:
+    found = context.look_at("inspect", limit_s=_INSPECT_LIMIT_S).result
+    return bool(found.get("log_kept")) and bool(found.get("marked")) and found.get("journal_mode") == "wal"
 
 
 def _predict(context: Context) -> float:
@@ -164,10 +182,16 @@ def _predict(context: Context) -> float:
 
 
 def _start_server(context: Context) -> None:
-    board = context.board
+    board, notes = context.board, context.notebook.notes
     wall_s = time.time()
+    # Without a verification the next start has to look at what the earlier run left, too.
+    owing = UNVERIFIED in context.remarks and notes.end is not End.CLEAN
     noted = context.notebook.write(
-        end=End.RUNNING, end_message="", run_since_ns=int(1e9 * wall_s), started_wall_s=wall_s, disk_full=False
+        end=End.RUNNING,
+        end_message="",
+        run_since_ns=notes.run_since_ns if owing else int(1e9 * wall_s),
+        started_wall_s=wall_s,
+        disk_full=owing and notes.disk_full,
     )
     if not noted and context.settings.has_store:
         # Without the mark a crash of this run would be taken for the clean end of the last one.

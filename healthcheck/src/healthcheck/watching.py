@@ -100,7 +100,7 @@ class Watch:
             return Judgement("guard", None, None, "", Verdict.FAILING, words)
         problems = list(context.remarks.values())
         if context.notebook.problem:
-            problems.append("its notes cannot be written: it will verify the whole store at the next start")
+            problems.append("its notes cannot be written: after a restart it verifies more than it would have to")
         if problems:
             return Judgement("guard", None, None, "", Verdict.DEGRADED, "; ".join(problems))
         return Judgement("guard", None, None, "", Verdict.OK, "serving")

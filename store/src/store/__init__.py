@@ -4,10 +4,12 @@ Standard library only; Chroma itself is never imported.
 """
 
 from store.activity import Activity, ActivityLock, StoreBusy
+from store.adoption import Adoption, adopt
 from store.assembly import Assembly, assemble
 from store.compaction import Compaction, compact
 from store.copying import Copy, LeftOut, copy
 from store.errors import (
+    IndexDisagrees,
     LogPurged,
     LogSwitchedOff,
     NotAStore,
@@ -33,6 +35,7 @@ from store.verification import Depth, Finding, FindingKind, Remedy, Verification
 __all__ = [
     "Activity",
     "ActivityLock",
+    "Adoption",
     "Assembly",
     "CollectionView",
     "Compaction",
@@ -42,6 +45,7 @@ __all__ = [
     "Finding",
     "FindingKind",
     "Holder",
+    "IndexDisagrees",
     "Inspection",
     "LeftOut",
     "LogAudit",
@@ -67,6 +71,7 @@ __all__ = [
     "Verification",
     "WriterLock",
     "WrongOwner",
+    "adopt",
     "assemble",
     "compact",
     "copy",

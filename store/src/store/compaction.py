@@ -19,9 +19,9 @@ from store.preparation import check_closed, check_prepared
 from store.progress import Progress, silent
 from store.superseded_rows import SupersededRows
 
-SCAN_ROWS_PER_S = 150_000
-DROP_ROWS_PER_S = 20_000
-VACUUM_BYTES_PER_S = 40_000_000
+SCAN_ROWS_PER_S = 100_000
+DROP_ROWS_PER_S = 6_000
+VACUUM_BYTES_PER_S = 35_000_000
 """For the estimate of a dry run; measured, see docs/durability.md."""
 
 _VACUUM_FREE_SHARE = 0.1

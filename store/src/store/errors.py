@@ -42,6 +42,10 @@ class LogPurged(StoreError):  # noqa: N818
     """Chroma removed, or may have removed, vectors from the log: it cannot rebuild every index."""
 
 
+class IndexDisagrees(StoreError):  # noqa: N818
+    """Index and log differ, and the index may be the one that is right."""
+
+
 class LogSwitchedOff(StoreError):  # noqa: N818
     """The store was prepared once, and its log was switched off since."""
 

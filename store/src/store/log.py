@@ -103,6 +103,11 @@ def was_vacuumed(database: sqlite3.Connection) -> bool:
     return database.execute("SELECT 1 FROM maintenance_log WHERE operation = 'vacuum' LIMIT 1").fetchone() is not None
 
 
+def forget_vacuum(database: sqlite3.Connection) -> None:
+    """Note that what a vacuum had purged was written into the log again. The caller has the transaction."""
+    database.execute("UPDATE maintenance_log SET operation = 'vacuum, adopted since' WHERE operation = 'vacuum'")
+
+
 def audit(database: sqlite3.Connection, *, never_purged: bool, collection_id: str | None = None) -> LogAudit:
     """Look for the vector of every live record in the log: 0.8 s for 100,000 rows of 384 dimensions, 6 s for 500,000.
 

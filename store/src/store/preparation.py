@@ -127,8 +127,7 @@ def _refuse_incomplete(path: Path, found: Condition, audit: log.LogAudit, *, swi
             f"the log of {path} does not hold every vector: {audit.unproven} of {audit.records} records have none "
             "there that is surely theirs, because Chroma removed rows from its log. Their vectors exist in the index "
             f"files alone, which a crash can break and nothing could rebuild. {before if found.marked else ''}"
-            "Restore a backup from before, or write the records into an empty, prepared store: read them from this "
-            "one (get with embeddings) with Chroma as it is, and upsert them there."
+            "Run `python -m store adopt` on it, which writes them into the log, or restore a backup from before."
         )
     if found.marked and not found.log_kept and audit.has_data and not switch_on_again:
         raise LogSwitchedOff(

@@ -87,6 +87,7 @@ class _Kept:
         self.before = before
         self.alone = alone
         """Whether no row before it is dropped."""
+        self._own: dict[str, object] | None = None
 
     def content(self, read: ReadMetadata) -> dict[str, object]:
         """All metadata, null where a key is to be removed."""
@@ -94,7 +95,9 @@ class _Kept:
 
     def own(self, read: ReadMetadata) -> dict[str, object]:
         """What the row itself says."""
-        return json.loads(read(self.row.seq_id)) if self.row.has_metadata else {}
+        if self._own is None:
+            self._own = json.loads(read(self.row.seq_id)) if self.row.has_metadata else {}
+        return self._own
 
 
 class _Fold:

@@ -110,6 +110,7 @@ def test_health_tells_how_far_the_loading_is_without_names(make_api):
     assert api.anonymous.get("/healthz").json()["warming"] is None
 
 
+@pytest.mark.process
 def test_a_process_with_the_guards_lock_serves_and_one_with_another_descriptor_is_refused(
     copy_store, credential_writer, tmp_path
 ):

@@ -17,6 +17,7 @@ import pytest
 
 import store
 
+pytestmark = pytest.mark.process
 ADMIN = {"X-Cortex-Inner": "inner-secret", "X-Cortex-Role": "admin", "X-Cortex-Token-Name": "ci"}
 HEAD = "".join(f"{name}: {value}\r\n" for name, value in ADMIN.items())
 

@@ -1,6 +1,7 @@
 """The guard's notes: what is written is read back, whatever was left is survived, nothing is half there."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         started_wall_s=1.5,
         disk_full=True,
         crashes=Crashes((1.0, 2.0), tripped=True),
-        scrub=ScrubView(running=True, ended_wall_s=5.0, findings=3, undecided=1, mendable=2, took_s=0.5),
+        scrub=ScrubView(running=True, ended_wall_s=5.0, findings=3, undecided=1, mendable=2, unmended=1, took_s=0.5),
         remembered=Remembered(restarts=(PastRestart(RestartReason.WEDGED, 9.0),), planned_wall_s=4.0),
     )
     again = Notebook(tmp_path).notes
@@ -60,6 +61,24 @@ def test_a_failing_write_is_told_and_leaves_the_old_notes(tmp_path: Path, monkey
     assert [path.name for path in (tmp_path / ".cortex").iterdir()] == ["guard.json"]
     assert book.write(), "the same notes are tried again after a failure"
     assert Notebook(tmp_path).notes.end is End.CLEAN
+
+
+def test_a_change_is_on_disk_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        done.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+
+    def renamed(self: Path, target: Path) -> Path:
+        done.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(Path, "replace", renamed)
+    Notebook(tmp_path).write(end=End.CLEAN)
+    assert done == ["file", "rename", "directory"]
 
 
 def test_nothing_is_written_without_a_change(tmp_path: Path) -> None:

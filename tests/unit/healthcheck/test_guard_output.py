@@ -45,6 +45,7 @@ def test_text_is_wrapped() -> None:
     assert said["message"] == 'panic: �"quoted"'
     assert (said["logger"], said["stream"], said["stack"], said["level"]) == ("server", "stderr", "dev", "info")
     assert said["timestamp"].endswith("Z")
+    assert json.loads(wrapped(b"\x1b[38;5;203mred\x1b[0m", "server", "stdout", ""))["message"] == "red"
 
 
 def test_the_pump_hands_on_both_streams_to_the_end() -> None:

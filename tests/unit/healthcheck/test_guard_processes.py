@@ -61,7 +61,7 @@ def test_a_child_dies_with_its_parent() -> None:
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    await_(lambda: "time.sleep" in Path(f"/proc/{child}/cmdline").read_text())
+    await_(lambda: Path(f"/proc/{child}/cmdline").read_text().split("\0")[:3] == SLEEP[:3])
     parent.kill()
     parent.wait()
     parent.stdout.close()

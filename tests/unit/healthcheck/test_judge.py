@@ -21,7 +21,7 @@ from decision_scene import World  # found by the line above
 OK, DEGRADED, FAILING, UNKNOWN = Verdict.OK, Verdict.DEGRADED, Verdict.FAILING, Verdict.UNKNOWN
 ALL = [
     "server", "canary", "sqlite", "memory", "memory_trend", "disk", "inodes", "disk_trend", "open_files",
-    "collections", "index_lag", "orphans", "log_setting", "scrub",
+    "collections", "index_lag", "orphans", "log_setting", "scrub", "clock",
 ]  # fmt: skip
 
 
@@ -255,6 +255,7 @@ def test_orphans_of_a_large_store_may_be_larger() -> None:
         (ScrubView(ended_wall_s=1e9 + 50_000), 0, OK, "everything was read"),
         (ScrubView(ended_wall_s=1e9, findings=2, undecided=1, mendable=1), 0, DEGRADED, "a backup decides"),
         (ScrubView(ended_wall_s=1e9, findings=2, mendable=2), 0, DEGRADED, "2 broken indexes"),
+        (ScrubView(ended_wall_s=1e9, findings=2, unmended=1), 0, DEGRADED, "1 places that no repair mends"),
     ],
 )
 def test_scrub(scrub: ScrubView, at_s: float, verdict: Verdict, words: str) -> None:
@@ -305,6 +306,23 @@ def test_only_what_serves_nobody_fails() -> None:
         "memory", "disk", "inodes", "open_files", "scrub", "backup_age", "collections", "index_lag", "orphans",
         "log_setting",
     }  # fmt: skip
+
+
+def test_a_clock_that_is_set_is_told_for_a_while() -> None:
+    bench = Bench()
+    for at_s, ahead_s, verdict in (
+        (0, 0, OK),
+        (1, 59, OK),
+        (2, 100, OK),
+        (3, 160, DEGRADED),
+        (602, 160, DEGRADED),
+        (603, 160, OK),
+        (604, -1e6, DEGRADED),
+    ):
+        judged = bench.judge(at_s=float(at_s), wall_s=1e9 + at_s + ahead_s)["clock"]
+        assert judged.verdict is verdict, at_s
+    assert "set back" in judged.message
+    assert judged.value == pytest.approx(-1e6 - 160)
 
 
 def test_a_judgement_as_line_and_as_dict() -> None:

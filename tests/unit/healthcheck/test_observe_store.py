@@ -19,6 +19,7 @@ from healthcheck.write_lock import write_lock_holder
 import store
 from store import StoreDamaged
 
+pytestmark = pytest.mark.process
 WRITER = """
 import sys
 import chromadb

@@ -36,10 +36,7 @@ LEFT_TO_THE_API = {
     *(name for name in api_settings.Settings.model_fields if name.startswith("chroma_")),  # of a remote store
 }
 # The gateway has files that are loaded anew; this server has none.
-LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points", "crashes", "crash_window_s"} | {
-    "reload_watch",
-    "reload_check",
-}
+LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points", "reload_watch", "reload_check"}
 
 
 def laid_down(raw=None, *, host_files=1_048_576) -> Plan:

@@ -118,9 +118,9 @@ def test_the_container_is_checked_waited_for_and_stopped_with_grace(dev):
         "interval": "10s",
         "timeout": "5s",
         "retries": 3,
-        "startPeriod": "2m10s",
+        "startPeriod": "3m50s",
     }
-    assert need.startup_s == 130
+    assert need.startup_s == 230
     assert server.inputs["wait"] is True
     assert server.inputs["waitTimeout"] > need.startup_s
     assert server.inputs["stopTimeout"] == server.inputs["destroyGraceSeconds"] == need.stop_grace_s

@@ -1,7 +1,8 @@
-"""Run as a script, in a process of its own: `write STORE SEED ROUNDS THRESHOLD` or `read STORE`, with the real Chroma.
+"""Run as a script, in a process of its own, with the real Chroma.
 
-Writes mix every operation on few ids, so that most rows supersede others. Both print as JSON, per collection, what
-Chroma then reads: id, embedding, metadata, document of every record.
+`write STORE SEED ROUNDS THRESHOLD` mixes every operation on few ids, so that most rows supersede others. It and `read
+STORE` print as JSON, per collection, what Chroma then reads: id, embedding, metadata, document of every record. `read
+STORE STORE…` prints a list of that.
 """
 
 import json
@@ -60,11 +61,14 @@ def read(client: Any) -> dict[str, list[list[Any]]]:
     return found
 
 
-def main(verb: str, store: Path, *numbers: str) -> None:
+def main(verb: str, store: Path, *more: str) -> None:
     client = chromadb.PersistentClient(store)
     if verb == "write":
-        write(client, *(int(number) for number in numbers))
-    json.dump(read(client), sys.stdout, sort_keys=True)
+        write(client, *(int(number) for number in more))
+    found: Any = read(client)
+    if verb == "read" and more:
+        found = [found, *(read(chromadb.PersistentClient(other)) for other in more)]
+    json.dump(found, sys.stdout, sort_keys=True)
     sys.stdout.flush()
     os._exit(0)
 

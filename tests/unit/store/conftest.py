@@ -17,6 +17,13 @@ from tests.unit.store import sound_store
 HERE = Path(__file__).parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What works on stores that a real Chroma wrote takes seconds each."""
+    for item in items:
+        if {"made_stores", "sound_root", "chroma"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.process)
+
+
 @pytest.fixture(scope="session")
 def made_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("stores")
@@ -72,14 +79,14 @@ def write_and_die(store: Path, count: int) -> None:
     assert done.returncode == -9, done.stderr
 
 
-def chroma_rows(verb: str, store: Path, *numbers: int) -> dict[str, Any]:
-    """What the real Chroma reads from the store, after writing to it when told so."""
-    command = [sys.executable, HERE / "chroma_rows.py", verb, store, *map(str, numbers)]
+def chroma_rows(verb: str, store: Path, *more: int | Path) -> Any:
+    """What the real Chroma reads from the store, after writing to it when told so; a list for several stores."""
+    command = [sys.executable, HERE / "chroma_rows.py", verb, store, *map(str, more)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 @pytest.fixture
-def chroma() -> Callable[..., dict[str, Any]]:
+def chroma() -> Callable[..., Any]:
     return chroma_rows

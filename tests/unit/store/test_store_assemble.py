@@ -12,7 +12,7 @@ import pytest
 import store
 from store import cli
 
-Chroma = Callable[..., dict[str, Any]]
+Chroma = Callable[..., Any]
 Churned = tuple[Path, dict[str, Any]]
 
 

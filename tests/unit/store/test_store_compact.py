@@ -18,7 +18,7 @@ from store.commands import COMMANDS
 import store
 from store import cli, compaction, superseded_rows
 
-Chroma = Callable[..., dict[str, Any]]
+Chroma = Callable[..., Any]
 Churned = tuple[Path, dict[str, Any]]
 Records = dict[tuple[str, str], dict[str, Any]]
 
@@ -88,6 +88,7 @@ def test_nothing_that_can_be_read_changes(churned: Churned, chroma: Chroma) -> N
     assert done.sqlite_bytes_after < done.sqlite_bytes_before
     assert done.unfinished == ()
     assert folded(path) == as_read(read)
+    assert store.verify(path, store.Depth.EMBEDDINGS).findings == ()
     assert chroma("read", path) == read
     forget_indexes(path)
     assert chroma("read", path) == read, "the rebuild from the compacted log differs"

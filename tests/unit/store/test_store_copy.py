@@ -21,7 +21,7 @@ import store
 from store import cli, index, index_copy
 
 HERE = Path(__file__).parent
-Chroma = Callable[..., dict[str, Any]]
+Chroma = Callable[..., Any]
 
 
 def loaded(name: str) -> ModuleType:
@@ -76,6 +76,7 @@ def newest_row(path: Path) -> int:
         database.close()
 
 
+@pytest.mark.process
 def test_beside_a_writer_every_copy_is_a_moment_and_nothing_acknowledged_is_missing(
     prepared: Path, tmp_path: Path, chroma: Chroma, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_beside_a_writer_every_copy_is_a_moment_and_nothing_acknowledged_is_miss
     assert any(done.indexes for _, done in copies), "no copy had an index, so this shows little"
 
 
+@pytest.mark.process
 def test_a_copy_goes_on_by_itself(prepared: Path, tmp_path: Path, chroma: Chroma) -> None:
     journal = tmp_path / "journal"
     with writer(prepared, journal) as child:

@@ -1,12 +1,16 @@
 """Reading the files of an index which the real Chroma wrote, and refusing what no save writes."""
 
+import pickle
 import struct
+import sys
+import types
 from pathlib import Path
 
 import pytest
 from store.index.header import parse_header
 from store.verification.vectors import Match, compare, is_broken, only_length_differs
 
+import store
 from store import index
 from tests.unit.store import damage, sound_store
 from tests.unit.store.damage import PICKLE, folder
@@ -101,6 +105,52 @@ def test_any_flipped_bit_of_a_vector_is_seen(sound: Path, name: str) -> None:
         flipped = bytearray(stored)
         flipped[bit // 8] ^= 1 << bit % 8
         assert compare(logged, bytes(flipped), length) is not Match.EQUAL, bit
+
+
+def pickled_before_1(file: Path, **changes: object) -> None:
+    """Write the ids as Chroma's Python did: an object of a class, which does not exist here."""
+    maps = pickle.loads(file.read_bytes())  # noqa: S301 (made by this test)
+    module = types.ModuleType("chromadb.segment.impl.vector.local_persistent_hnsw")
+    kind = type("PersistentData", (), {"__module__": module.__name__})
+    module.PersistentData = kind  # type: ignore[attr-defined]
+    older = kind()
+    older.__dict__.update(maps, **changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        for depth in range(1, 5):
+            name = ".".join(module.__name__.split(".")[:depth])
+            patch.setitem(sys.modules, name, types.ModuleType(name))
+        file.write_bytes(pickle.dumps(older, protocol=5))
+
+
+def test_ids_of_an_older_chroma_are_read_too(sound: Path, sound_root: Path) -> None:
+    file = folder(sound, "plain") / PICKLE
+    before: dict[str, int] = {}
+    summary = index.read_ids(file.parent, before.__setitem__)
+    pickled_before_1(file)
+    after: dict[str, int] = {}
+    assert index.read_ids(file.parent, after.__setitem__) == summary
+    assert after == before
+    assert store.verify(sound, store.Depth.INDEX).is_sound
+    assert sound_store.differences(sound_store.read(sound)[str(sound)], sound_store.expected(sound_root)) == []
+
+
+@pytest.mark.parametrize("changes", [{"total_elements_added": 3}, {"label_to_id": {}}, {"id_to_label": None}])
+def test_ids_of_an_older_chroma_must_agree(sound: Path, changes: dict[str, object]) -> None:
+    pickled_before_1(folder(sound, "plain") / PICKLE, **changes)
+    with pytest.raises(index.IndexTorn):
+        index.read_ids(folder(sound, "plain"))
+
+
+def test_ids_that_would_execute_something_are_refused(sound: Path, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.touch, (tmp_path / "executed",)
+
+    for protocol in (2, 4, 5):
+        (folder(sound, "plain") / PICKLE).write_bytes(pickle.dumps(Evil(), protocol=protocol))
+        assert [each.kind for each in store.verify(sound).findings] == [store.FindingKind.INDEX_TORN]
+    assert not (tmp_path / "executed").exists()
 
 
 def floats(*values: float) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 
 import store
 from store import cli
+from tests.unit.store import damage
 
 Churned = tuple[Path, dict[str, Any]]
 
@@ -51,6 +52,18 @@ def test_killed_before_the_folder_is_removed(
     store.repair(path)
     assert store.verify(path, store.Depth.EMBEDDINGS).is_sound
     assert chroma("read", path) == read
+
+
+def test_an_index_that_may_be_right_stays(churned: Churned) -> None:
+    path, _ = churned
+    view = plain(path)
+    saved = "SELECT embedding_id FROM embeddings WHERE segment_id = ? AND seq_id <= ? ORDER BY seq_id DESC LIMIT 1"
+    [(id_,)] = damage.ask(path, saved, [view.metadata_segment, view.vector_seq])
+    damage.flip_logged_vector(path, "plain", str(id_))
+    with pytest.raises(store.IndexDisagrees, match="neither is provably right"):
+        store.renew(path, view.id)
+    assert plain(path).vector_seq == view.vector_seq
+    assert (path / view.vector_segment).exists()
 
 
 def test_what_only_the_index_holds_stays(churned: Churned, tmp_path: Path) -> None:

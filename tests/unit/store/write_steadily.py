@@ -18,7 +18,7 @@ def main(path: Path) -> None:
             vectors = [[step + row + value / 4 for value in range(dimensions)] for row in range(10)]
             collection.upsert(ids=ids, embeddings=vectors, metadatas=[{"step": step}] * 10, documents=ids)
             collection.delete(ids=ids[:3])
-        passing = client.create_collection(f"passing-{step}", embedding_function=None)
+        passing = client.get_or_create_collection(f"passing-{step}", embedding_function=None)
         passing.upsert(ids=["a"], embeddings=[[1.0, 2.0]])
         if step == 2:
             print("writing", flush=True)

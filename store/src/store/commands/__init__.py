@@ -1,6 +1,6 @@
 """The commands of `python -m store`, in the order in which the help lists them."""
 
-from store.commands import assemble, compact, copy, inspect, prepare, renew, repair, verify
+from store.commands import adopt, assemble, compact, copy, inspect, prepare, renew, repair, verify
 from store.commands.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -12,4 +12,5 @@ COMMANDS: tuple[Command, ...] = (
     assemble.COMMAND,
     compact.COMMAND,
     renew.COMMAND,
+    adopt.COMMAND,
 )

@@ -27,18 +27,18 @@ def add_depth(parser: argparse.ArgumentParser) -> None:
 
 
 def add_evidence(parser: argparse.ArgumentParser) -> None:
-    """What the caller knows about the last run of the server."""
-    parser.add_argument(
-        "--trust-log-since-ns",
-        type=int,
-        metavar="NS",
-        help="start of a run that did not end cleanly: indexes written since are wrong where the log differs",
-    )
+    """What the caller knows about the last runs of server and verification."""
     parser.add_argument(
         "--only-changed-since-ns",
         type=int,
         metavar="NS",
         help="look only quickly at indexes not written since (nanoseconds since the epoch)",
+    )
+    parser.add_argument(
+        "--trust-log-since-ns",
+        type=int,
+        metavar="NS",
+        help="start of a run that did not end cleanly: indexes written since are wrong where the log differs",
     )
 
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from store.index.files import IDS, IndexTorn
+from store.index.older_ids import read_older
 
 _BLOCK_BYTES = 1 << 18
 _UINT32 = struct.Struct("<I")
 _INT32 = struct.Struct("<i")
+_ENTRY_BYTES = 10
+"""Of an entry without its text: two opcodes, a size and a number."""
+_TEXT, _NUMBER = b"XJ"
+_POSITIVE = 0x7F
+"""Greatest last byte of a number that is not negative."""
+_OLDER_START = {b"\x80\x04", b"\x80\x05"}
+"""Protocols that serde-pickle does not write, and Chroma before 1.0 did."""
 _HASH_MASK = (1 << 64) - 1
 
 IdSeen = Callable[[str, int], None]
@@ -43,6 +51,9 @@ def read_ids(folder: Path, seen: IdSeen | None = None) -> IdSummary:
     """
     try:
         with (folder / IDS).open("rb", buffering=0) as file:
+            if file.read(2) in _OLDER_START:
+                return _read_older(folder, seen or _ignore)
+            file.seek(0)
             return _Reader(file, seen or _ignore).read()
     except FileNotFoundError:
         raise IndexTorn(f"{IDS} is missing", incomplete=True) from None
@@ -50,6 +61,17 @@ def read_ids(folder: Path, seen: IdSeen | None = None) -> IdSummary:
 
 def _ignore(_id: str, _label: int) -> None:
     """Nobody wants to know."""
+
+
+def _read_older(folder: Path, seen: IdSeen) -> IdSummary:
+    with (folder / IDS).open("rb") as file:
+        found = read_older(file)
+    for id_, label in found.id_to_label.items():
+        seen(id_, label)
+    highest = max(found.label_to_id, default=0)
+    if highest > found.total_elements_added:
+        raise IndexTorn(f"{IDS} has label {highest}, and {found.total_elements_added} were given out")
+    return IdSummary(total_added=found.total_elements_added, ids=len(found.id_to_label), highest_label=highest)
 
 
 class _Reader:
@@ -100,32 +122,70 @@ class _Reader:
         """Entries, a sum over them that does not depend on their order, and the highest label."""
         seen = self_seen or self._seen
         count = total = highest = 0
-        self._expect(b"}")
-        opcode = self._take(1)
-        while opcode == b"(":
-            while (opcode := self._take(1)) != b"u":
-                id_ = self._text(opcode)
-                label = self._number(self._take(1))
-                seen(id_, label)
-                count += 1
-                total += hash((id_, label))
-                highest = max(highest, label)
-            opcode = self._take(1)
-        self._at -= 1
+        for id_, label in self._entries(self._id_and_label, self._ids_and_labels):
+            seen(id_, label)
+            count += 1
+            total += hash((id_, label))
+            highest = max(highest, label)
         return count, total & _HASH_MASK, highest
 
     def _labels_to_ids(self) -> tuple[int, int]:
         count = total = 0
+        for id_, label in self._entries(self._label_and_id, self._labels_and_ids):
+            count += 1
+            total += hash((id_, label))
+        return count, total & _HASH_MASK
+
+    def _entries(
+        self, one: Callable[[bytes], tuple[str, int]], many: Callable[[], Iterator[tuple[str, int]]]
+    ) -> Iterator[tuple[str, int]]:
+        """The entries of one dictionary: those which are whole in the buffer at once, the others opcode by opcode."""
         self._expect(b"}")
         opcode = self._take(1)
         while opcode == b"(":
+            yield from many()
             while (opcode := self._take(1)) != b"u":
-                label = self._number(opcode)
-                total += hash((self._text(self._take(1)), label))
-                count += 1
+                yield one(opcode)
+                yield from many()
             opcode = self._take(1)
         self._at -= 1
-        return count, total & _HASH_MASK
+
+    def _id_and_label(self, opcode: bytes) -> tuple[str, int]:
+        id_ = self._text(opcode)
+        return id_, self._number(self._take(1))
+
+    def _label_and_id(self, opcode: bytes) -> tuple[str, int]:
+        label = self._number(opcode)
+        return self._text(self._take(1)), label
+
+    def _ids_and_labels(self) -> Iterator[tuple[str, int]]:
+        buffer, at, last = self._buffer, self._at, len(self._buffer) - _ENTRY_BYTES
+        while at < last and buffer[at] == _TEXT:
+            end = at + 5 + _UINT32.unpack_from(buffer, at + 1)[0]
+            if end > last or buffer[end] != _NUMBER or buffer[end + 4] > _POSITIVE:
+                break
+            try:
+                id_ = buffer[at + 5 : end].decode()
+            except UnicodeDecodeError:
+                break
+            at = end + 5
+            self._at = at
+            yield id_, _INT32.unpack_from(buffer, end + 1)[0]
+
+    def _labels_and_ids(self) -> Iterator[tuple[str, int]]:
+        buffer, at, last = self._buffer, self._at, len(self._buffer) - _ENTRY_BYTES
+        while at < last and buffer[at] == _NUMBER and buffer[at + 5] == _TEXT and buffer[at + 4] <= _POSITIVE:
+            end = at + 10 + _UINT32.unpack_from(buffer, at + 6)[0]
+            if end > last:
+                break
+            try:
+                id_ = buffer[at + 10 : end].decode()
+            except UnicodeDecodeError:
+                break
+            label = _INT32.unpack_from(buffer, at + 1)[0]
+            at = end
+            self._at = at
+            yield id_, label
 
     def _text(self, opcode: bytes) -> str:
         if opcode != b"X":

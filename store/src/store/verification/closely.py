@@ -129,7 +129,8 @@ def _compare(
             said = records.spoken(rows.part(number_, parts), recorded.until)
             records.compare(subject, said, part.records, recorded.until, wrong)
         progress(what, (number_ + 1) * total // parts, total)
-    result = Result(findings=list(_presence_findings(subject, presence, wrong)), deep=True)
+    unlinked = opened.positions.unlinked if opened else Tally()
+    result = Result(findings=list(_findings(subject, presence, wrong, unlinked)), deep=True)
     if comparison is not None:
         result.findings += disagreement.judge(comparison, logged, trusted=trusted)
         result.vectors_compared = comparison.compared
@@ -151,7 +152,7 @@ def _recorded(subject: Subject) -> _Recorded:
     return _Recorded(rows=rows, until=number(found[0]) or 0 if found else 0)
 
 
-def _presence_findings(subject: Subject, presence: Presence, wrong: Tally) -> Iterator[Finding]:
+def _findings(subject: Subject, presence: Presence, wrong: Tally, unlinked: Tally) -> Iterator[Finding]:
     """Findings, with ids looked up where they are known."""
 
     def by_row(tally: Tally) -> list[str]:
@@ -173,6 +174,7 @@ def _presence_findings(subject: Subject, presence: Presence, wrong: Tally) -> It
     for tally, ids, kind_, remedy, words in (
         (presence.behind, by_row, kind.INDEX_BEHIND, Remedy.REBUILD, "are missing in the index"),
         (presence.extra, by_label, kind.INDEX_EXTRA, Remedy.REBUILD, "are in the index alone"),
+        (unlinked, by_label, kind.INDEX_WRONG, Remedy.REBUILD, "are linked to no other, so no query finds them"),
         (presence.unlogged, by_label, kind.LOG_PURGED, Remedy.ADOPT, "have their vector in the index alone"),
         (presence.lost, by_record, kind.LOG_PURGED, Remedy.RESTORE, "have no vector, neither in log nor index"),
         (presence.record_missing, by_row, kind.RECORD_WRONG, Remedy.UNDECIDED, "are in the log alone"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from store import index
 from store.index.links import upper_links
+from store.verification.presence import Tally
 from store.verification.structure import Structure
 from store.verification.subject import Subject
 
@@ -25,6 +26,10 @@ class Positions:
     """Position + 1, by label; 0 where no live element has it."""
     live: int
     """Elements not marked as deleted."""
+    unlinked: Tally
+    """Labels of live elements without a link, though there are others: no query comes to them. Chroma makes such ones
+    itself, rarely: when it applies adds and deletes in parallel, an element can be deleted while another is linked to
+    it (hnswlib, `addPoint`)."""
 
     def of(self, label: int) -> int | None:
         """Position of the live element of a label."""
@@ -36,12 +41,12 @@ def read_graph(subject: Subject, structure: Structure, elements: index.Elements)
     """Read the graph once, from the first element to the last.
 
     Raises:
-        IndexTorn: a label occurs twice or was never given out, a link leads nowhere, or nothing is linked to.
+        IndexTorn: a label occurs twice or was never given out, or a link leads nowhere.
     """
     header = structure.header
     by_label = array("I", bytes(4 * (structure.ids.total_added + 1)))
     seen = bytearray(structure.ids.total_added + 1)
-    live = 0
+    live, unlinked = 0, Tally()
     counted = struct.Struct(f"<HBB{header.max_links_lowest}I")
     for first, block in elements.blocks():
         labels = elements.labels_of(block)
@@ -53,17 +58,17 @@ def read_graph(subject: Subject, structure: Structure, elements: index.Elements)
             seen[label] = 1
             if count > header.max_links_lowest or flags & ~_FLAGS or unused:
                 raise index.IndexTorn(f"element {position} has an impossible count of links or mark")
-            if count == 0 and header.elements > 1:
-                raise index.IndexTorn(f"element {position} is linked to no other")
             if count and max(links[:count]) >= header.elements:
                 raise index.IndexTorn(f"element {position} has a link to element {max(links[:count])}, there is none")
             if not flags:
                 by_label[label] = position + 1
                 live += 1
+                if count == 0 and header.elements > 1:
+                    unlinked.add(label)
     if live != structure.ids.ids:
         raise index.IndexTorn(f"{live} elements are not marked as deleted, and {structure.ids.ids} ids have one")
     _check_upper(subject, structure)
-    return Positions(by_label=by_label, live=live)
+    return Positions(by_label=by_label, live=live, unlinked=unlinked)
 
 
 def _check_upper(subject: Subject, structure: Structure) -> None:

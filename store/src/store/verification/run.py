@@ -35,6 +35,7 @@ def verify(
     bytes_per_s: int | None = None,
     only_changed_since_ns: int | None = None,
     trust_log_since_ns: int | None = None,
+    only_collection: str | None = None,
 ) -> Verification:
     """Look for damage. Nothing is changed, and the server may run.
 
@@ -48,13 +49,16 @@ def verify(
             leaves out SQLite's own check.
         trust_log_since_ns: start of a run that did not end cleanly. An index that was written since is wrong where it
             differs from the log.
+        only_collection: id of the one collection to look at, and at nothing beside the collections.
 
     Raises:
         StoreError: it is no store of Chroma 1.5.9, or cannot be read. Damage is a finding, not an error.
     """
     path = Path(path)
     started_ns, started_s = time.time_ns(), time.monotonic()
-    run = _Run(path, Depth(depth), progress, Pace(bytes_per_s), only_changed_since_ns, trust_log_since_ns)
+    run = _Run(
+        path, Depth(depth), progress, Pace(bytes_per_s), only_changed_since_ns, trust_log_since_ns, only_collection
+    )
     try:
         check_file(path)
         run.in_use = is_in_use(path)
@@ -89,6 +93,7 @@ class _Run:
     pace: Pace
     changed_since_ns: int | None
     trust_since_ns: int | None
+    only: str | None
     in_use: bool = False
     folders: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
@@ -102,14 +107,17 @@ class _Run:
         """Verify everything in the store."""
         found = condition(database)
         complete = found.log_kept and found.marked and not log.was_vacuumed(database)
-        if not found.log_kept:
-            self.findings.append(_log_off(marked=found.marked))
-        if self.depth is Depth.EMBEDDINGS and self.changed_since_ns is None:
-            self.findings += integrity(database, self.pace, self.progress)
         everything = catalog.collections(database)
-        self.findings += _orphans(self.path, self.folders - catalog.segment_ids(database))
+        if self.only is None:
+            if not found.log_kept:
+                self.findings.append(_log_off(marked=found.marked))
+            if self.depth is Depth.EMBEDDINGS and self.changed_since_ns is None:
+                self.findings += integrity(database, self.pace, self.progress)
+            self.findings += _orphans(self.path, self.folders - catalog.segment_ids(database))
         logged = LoggedRows(database, self.pace, {each.id: each.dimensions or 0 for each in everything})
         behind = RowsBehind(database)
+        if self.only is not None:
+            everything = tuple(each for each in everything if each.id == self.only)
         self.collections = len(everything)
         for done, each in enumerate(everything):
             self.progress("verifying collections", done, len(everything))
@@ -165,7 +173,7 @@ class _Run:
                 index.stamp(subject.folder)
             except index.IndexTorn as error:
                 return subject.torn(error, missing=error.incomplete)
-        if state.has_ids and subject.collection.vector_seq is None:
+        if state.has_ids and subject.collection.vector_seq is None and subject.log_complete:
             detail = "the files of an index are there, and SQLite knows of none: a save or a repair was interrupted"
             return subject.finding(FindingKind.SAVE_LEFTOVER, Remedy.REBUILD, detail)
         if subject.saved_seq > behind.newest and subject.log_complete:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from store import index
 from store.catalog import number
-from store.verification.logged import UPDATE, UPSERT
 from store.verification.subject import Subject
 from store.verification.vectors import Match, compare
 
@@ -30,8 +29,7 @@ def draw(subject: Subject, header: index.Header) -> Sample:
     Raises:
         IndexTorn: the files are cut.
     """
-    count = min(_SAMPLE, header.elements)
-    positions = tuple(sorted({step * (header.elements - 1) // max(count - 1, 1) for step in range(count)}))
+    positions = positions_of(header.elements)
     labels: dict[int, int] = {}
     deleted = set()
     with index.Elements(subject.folder, header, spent=subject.pace.spent) as elements:
@@ -41,6 +39,12 @@ def draw(subject: Subject, header: index.Header) -> Sample:
             else:
                 labels[elements.label(position)] = position
     return Sample(positions=positions, labels=labels, deleted=frozenset(deleted))
+
+
+def positions_of(elements: int) -> tuple[int, ...]:
+    """Which elements of so many are looked at."""
+    count = min(_SAMPLE, elements)
+    return tuple(sorted({step * (elements - 1) // max(count - 1, 1) for step in range(count)}))
 
 
 def is_suspicious(subject: Subject, header: index.Header, sample: Sample, ids: dict[int, str]) -> bool:
@@ -69,13 +73,11 @@ def _fits(subject: Subject, elements: index.Elements, position: int, id_: str) -
     changed = number(row[0]) or 0
     if changed > subject.saved_seq:
         return True
-    logged = subject.database.execute(
-        "SELECT id, operation, vector FROM embeddings_queue WHERE seq_id = ?", (changed,)
-    ).fetchone()
-    if logged is None or logged[1] not in {UPDATE, UPSERT} or logged[2] is None:
+    logged = subject.database.execute("SELECT id, vector FROM embeddings_queue WHERE seq_id = ?", (changed,)).fetchone()
+    if logged is None or logged[1] is None:
         return True
     length = elements.length(position) if subject.collection.space == "cosine" else None
-    return logged[0] == id_ and compare(bytes(logged[2]), elements.stored(position), length) is not Match.DIFFERENT
+    return logged[0] == id_ and compare(bytes(logged[1]), elements.stored(position), length) is not Match.DIFFERENT
 
 
 def _was_deleted(subject: Subject, id_: str) -> bool:

@@ -37,6 +37,8 @@ def read_structure(folder: Path, dimensions: int | None, seen: IdSeen | None = N
     check_sizes(folder, header)
     levels = index.read_levels(folder, header)
     ids = index.read_ids(folder, seen)
-    if ids.total_added != header.elements:
+    # Chroma begins a new index over the files of one without ids, and leaves the old ids in place until the next save.
+    begun_anew = ids.ids == 0 and header.elements == 0
+    if ids.total_added != header.elements and not begun_anew:
         raise index.IndexTorn(f"{ids.total_added} elements were added by its ids, {header.elements} by its header")
     return Structure(header=header, ids=ids, levels=levels)
