@@ -34,6 +34,14 @@ class Answers(Mocks):
             "docker:index/remoteImage:RemoteImage": {"imageId": f"sha256:of-{args.name}"},
             "docker-build:index:Image": {"ref": f"{args.name}@sha256:pushed", "digest": "sha256:pushed"},
             "pulumi-python:dynamic/cortex:AccessToken": {"value": f"token-of-{args.name}"},
+            "pulumi-python:dynamic/cortex:CertificateAuthority": {
+                "certificate": f"certificate-of-{args.name}",
+                "key": f"key-of-{args.name}",
+            },
+            "pulumi-python:dynamic/cortex:ServerCertificate": {
+                "bundle": f"bundle-of-{args.name}",
+                "not_after": "2040-01-01T00:00:00+00:00",
+            },
         }
         return f"{args.name}-id", {**args.inputs, **made.get(args.typ, {})}
 
