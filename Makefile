@@ -28,16 +28,20 @@ status: env ## Containers, health, sizes
 	@$(CORTEX) status
 
 .PHONY: logs
-logs: env ## The server's log (FOLLOW=1 to keep watching)
-	@$(CORTEX) logs $(if $(FOLLOW),--follow)
+logs: env ## A log: of the server with the store, or of CONTAINER=gateway (FOLLOW=1 to keep watching)
+	@$(CORTEX) logs $(CONTAINER) $(if $(FOLLOW),--follow)
 
 .PHONY: url
 url: env ## Print only the endpoint
 	@$(CORTEX) url
 
 .PHONY: token
-token: env ## Print only an admin token
-	@$(CORTEX) token
+token: env ## Print only a token: an admin's, or that of NAME=...
+	@$(CORTEX) token $(NAME)
+
+.PHONY: ca
+ca: env ## Print only the certificate that clients must trust
+	@$(CORTEX) ca
 
 .PHONY: shell
 shell: env ## A shell in which plain `pulumi up` works

@@ -1,4 +1,4 @@
-"""Access tokens: made once, kept as secrets in the state, replaced when their generation changes."""
+"""Random words, such as access tokens: made once, kept as secrets in the state, replaced with their generation."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-# 256 bits: a token is its own proof against guessing, so a plain hash of it can be stored.
-TOKEN_BYTES = 32
+# 256 bits: a word is its own proof against guessing, so a plain hash of it can be stored.
+WORD_BYTES = 32
 
 
-class TokenProvider(dynamic.ResourceProvider):
-    """Makes a random token, and keeps it for as long as name and generation stay."""
+class WordProvider(dynamic.ResourceProvider):
+    """Makes a random word, and keeps it for as long as name and generation stay."""
 
     serialize_as_secret_always = False
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """Make the token."""
+        """Make the word."""
         return dynamic.CreateResult(
             id_=f"{props['name']}-{props['generation']}",
-            outs={**_kept(props), "value": secrets.token_urlsafe(TOKEN_BYTES)},
+            outs={**_kept(props), "value": secrets.token_urlsafe(WORD_BYTES)},
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Replace the token when its generation or name changes; nothing else matters."""
+        """Replace the word when its generation or name changes; nothing else matters."""
         changed = [key for key in ("generation", "name") if str(olds.get(key)) != str(news.get(key))]
-        # The new token is there before the old one goes, so no moment is without a valid one.
+        # The new word is there before the old one goes, so no moment is without a valid one.
         return dynamic.DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=False)
 
 
@@ -35,19 +35,19 @@ def _kept(props: dict[str, Any]) -> dict[str, Any]:
     return {"name": props["name"], "generation": props["generation"]}
 
 
-class AccessToken(dynamic.Resource, module="cortex", name="AccessToken"):
-    """A random bearer token, 43 URL-safe characters.
+class RandomWord(dynamic.Resource, module="cortex", name="RandomWord"):
+    """A random word of 43 URL-safe characters.
 
     Attributes:
-        value: The token, a secret.
+        value: The word, a secret.
     """
 
     value: pulumi.Output[str]
 
     def __init__(self, name: str, generation: int, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(
-            TokenProvider(),
-            f"token-{name}",
+            WordProvider(),
+            f"{name}-{generation}",
             {"name": name, "generation": generation, "value": None},
             pulumi.ResourceOptions.merge(pulumi.ResourceOptions(additional_secret_outputs=["value"]), opts),
         )

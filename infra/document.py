@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from infra import topologies
 from infra.gateway import reference as gateway_reference
 from infra.settings import load_settings, project_schema
 from infra.settings import reference as settings_reference
 from infra.sizing import Sizing, report
 from infra.sizing import reference as sizing_reference
 from infra.sizing.coefficients import GIB, MIB
-from infra.topologies import single_node
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT_FILE = ROOT / "Pulumi.yaml"
@@ -64,7 +64,7 @@ def _sized(vectors: int, dimensions: int) -> Sizing:
     corpus = {"vectors": vectors, "dimensions": dimensions, "model": "custom", "batch_rows": 500}
     if dimensions == EXAMPLE[1]:
         corpus = {"vectors": vectors, "dimensions": dimensions}
-    return single_node.sized(load_settings({"corpus": corpus}, "(sizing)"))
+    return topologies.sized(load_settings({"corpus": corpus}, "(sizing)")).store
 
 
 PLACES: Mapping[str, Callable[[], str]] = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from infra import given_certificate
 from infra.settings import Problem, Settings
 from infra.settings.models import MOST_VECTORS
-from infra.sizing import Sizing
+from infra.sizing import Sizing, StackSizing
 from infra.sizing.coefficients import GIB, MIB
 
 # Room for an image build and its layers while a container starts; below it the host counts as full.
@@ -34,14 +36,15 @@ class Host:
     port_holders: Mapping[str, str] = field(default_factory=dict)
 
 
-def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
+def problems(settings: Settings, stack_need: StackSizing, host: Host) -> Iterator[Problem]:
     """Yield what keeps the stack from running as it was set.
 
     Args:
         settings: The stack's settings.
-        need: What its corpus needs.
+        stack_need: What its corpus needs.
         host: What the host has.
     """
+    need = stack_need.store
     if need.corpus.vectors > MOST_VECTORS:
         corpus = settings.corpus
         yield Problem(
@@ -51,7 +54,7 @@ def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
             "lower it, or set a shorter horizon_months and size the stack again when it has passed",
             f"{corpus.growth_percent_per_month:g}",
         )
-    yield from _memory(settings, need, host)
+    yield from _memory(settings, need, stack_need.beside_bytes, host)
     yield from _disk(settings, need, host)
     if host.open_files_hard_limit is not None and need.open_files > host.open_files_hard_limit:
         yield Problem(
@@ -70,7 +73,19 @@ def problems(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
         )
 
 
-def _memory(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
+def certificate_problems(settings: Settings, now: datetime) -> Iterator[Problem]:
+    """Yield what is wrong with a certificate that was given, at a moment."""
+    if settings.tls.given is None:
+        return
+    for problem in given_certificate.check_given(settings.tls.given.get_secret_value(), now):
+        yield Problem(
+            "tls.given",
+            problem,
+            "give certificate, chain and key as one PEM text: pulumi config set --path --secret tls.given < FILE",
+        )
+
+
+def _memory(settings: Settings, need: Sizing, beside_bytes: int, host: Host) -> Iterator[Problem]:
     by_hand = settings.limits.memory_mib
     limit_bytes = settings.limits.memory_bytes or need.memory_limit_bytes
     if limit_bytes < need.memory_limit_bytes:
@@ -82,10 +97,11 @@ def _memory(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
             f"set {need.memory_limit_bytes // MIB} or more, leave it out, or {LOWER}",
             str(by_hand),
         )
-    if host.memory_bytes is not None and limit_bytes > host.memory_bytes:
+    if host.memory_bytes is not None and limit_bytes + beside_bytes > host.memory_bytes:
         yield Problem(
             "limits.memory_mib" if by_hand else "corpus.vectors",
-            f"needs {limit_bytes // MIB:,} MiB of memory, and this host has {host.memory_bytes // MIB:,} MiB",
+            f"needs {limit_bytes // MIB:,} MiB of memory, {beside_bytes // MIB:,} MiB more for what runs beside it,"
+            f" and this host has {host.memory_bytes // MIB:,} MiB",
             f"lower it (the computed need is {need.memory_limit_bytes // MIB:,} MiB), or use a bigger host"
             if by_hand
             else f"use a bigger host, or {LOWER}",

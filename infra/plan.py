@@ -1,16 +1,16 @@
 """The plan: what must run, free of any platform.
 
 A store and its one server are one `StoreGroup`. No type here can say "two servers on one store": the group has exactly
-one server, no copy count, and a container cannot mount a store by itself.
+one server, and a container cannot mount a store by itself. Only `ApiReplicas` can ask for several of the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from infra.vocabulary import Role
+from infra.vocabulary import Purpose, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,16 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A container port that is published on the host."""
+    """A container port that is published on the host.
 
+    Attributes:
+        purpose: What is behind it.
+        container_port: Port inside.
+        host_address: Address on the host.
+        host_port: Port on the host.
+    """
+
+    purpose: Purpose
     container_port: int
     host_address: str
     host_port: int
@@ -64,20 +72,35 @@ class LogRotation:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenFile:
-    """A file with the hashes of access tokens, never the tokens themselves."""
+class Network:
+    """A network of the stack.
+
+    Attributes:
+        name: Name within the stack.
+        internal: Whether it leads nowhere but to its containers. Ports can be published from the others only.
+    """
 
     name: str
-    tokens: tuple[str, ...]
+    internal: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class SecretVolume:
-    """A small volume that holds secret files, mounted read-only."""
+class FileVolume:
+    """A small volume of files, mounted read-only. Its content is a function of the stack's secrets.
+
+    Attributes:
+        name: Name within the stack.
+        mount_path: Where the container sees it.
+        files: Names of the files.
+        secrets: Names of the secrets that the files are made from (`Plan.secrets`).
+        content: Secret values by name → text of every file by its name.
+    """
 
     name: str
     mount_path: str
-    files: tuple[TokenFile, ...]
+    files: tuple[str, ...]
+    secrets: tuple[str, ...]
+    content: Callable[[Mapping[str, str]], Mapping[str, str]] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +110,11 @@ class Container:
     Attributes:
         name: Name within the stack.
         image: Key of the image it runs (`infra.images`).
-        command: Command line; empty for the image's own.
         environment: Variables, never secret.
-        secrets: Volumes with secret files.
-        ports: Published ports; the first is where the stack's clients go.
-        health: Health check, if any.
+        networks: Names of its networks; it is found on each under its own name.
+        files: Volume with files made from secrets, if it needs any.
+        ports: Published ports.
+        health: Health check.
         stop_grace_s: Time between the request to stop and the kill, seconds.
     """
 
@@ -101,7 +124,8 @@ class Container:
     resources: Resources
     stop_grace_s: int
     health: HealthCheck
-    secrets: tuple[SecretVolume, ...] = ()
+    networks: tuple[str, ...]
+    files: FileVolume | None = None
     ports: tuple[Port, ...] = ()
     security: Security = Security()
     log: LogRotation = LogRotation()
@@ -126,7 +150,6 @@ class StoreVolume:
 class StoreGroup:
     """The containers that share one store and its fate: exactly one server, and room for one archiver beside it."""
 
-    name: str
     store: StoreVolume
     server: Container
     archiver: Container | None = None
@@ -138,19 +161,98 @@ class StoreGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiReplicas:
+    """The API without a store: as many of the same as are wanted.
+
+    Attributes:
+        container: One of them.
+        replicas: How many.
+    """
+
+    container: Container
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A random word that the program makes once. Another generation is another word."""
+
+    name: str
+    generation: int
+
+    @property
+    def key(self) -> str:
+        """Name of the secret."""
+        return f"{self.name}-{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The gateway's certificate: given, or made by the program and signed by the stack's own authority.
+
+    Attributes:
+        names: Host names and addresses it is good for.
+        days: How long one is good for.
+        generation: Another one is another certificate.
+        given: PEM of certificate, chain and key, a secret; None to have one made.
+    """
+
+    names: tuple[str, ...]
+    days: int
+    generation: int
+    given: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
-    """An access token that the program makes. A new generation replaces it."""
+    """An access token: whose word it is, and what its holder may do.
+
+    Attributes:
+        name: Its name, in logs and outputs.
+        role: What its holder may do.
+        words: Keys of the words that are valid, oldest first.
+    """
 
     name: str
     role: Role
-    generation: int
+    words: tuple[str, ...]
+
+
+CERTIFICATE = "certificate"
+"""Name of the secret with the gateway's certificate, those above it, and its key (PEM)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that must run for one stack."""
+    """Everything that must run for one stack.
+
+    Attributes:
+        stack: Name of the stack.
+        networks: Its networks.
+        store_group: The store, and the server that has it open.
+        gateway: The one door.
+        api: The API, where it is apart from the store.
+        words: Random words to make.
+        tokens: The access tokens among them.
+        certificate: The gateway's certificate.
+    """
 
     stack: str
+    networks: tuple[Network, ...]
     store_group: StoreGroup
+    gateway: Container
+    words: tuple[Word, ...]
     tokens: tuple[Token, ...]
-    images: tuple[str, ...]
+    certificate: Certificate
+    api: ApiReplicas | None = None
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """Every kind of container, once."""
+        api = (self.api.container,) if self.api else ()
+        return (*self.store_group.containers, *api, self.gateway)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Keys of the images that are needed."""
+        return tuple(dict.fromkeys(container.image for container in self.containers))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
 
-from infra import feasibility, images, names
+from infra import feasibility, images, names, topologies
 from infra.settings import Settings, SettingsError, load_settings
 from infra.settings.origins import key_lines
 from infra.settings.problems import placed
 from infra.settings.rules import warnings
 from infra.sizing import report
-from infra.topologies import single_node
+from infra.vocabulary import Role
 
 
 class Refused(Exception):  # noqa: N818 - the stack is refused; nothing went wrong in the program
@@ -51,25 +52,39 @@ def on_docker(stack: str, settings: Settings) -> None:
     from infra.platforms.docker import DockerStack  # noqa: PLC0415
     from infra.platforms.docker.host import NoDaemonError, look  # noqa: PLC0415
 
-    need = single_node.sized(settings)
+    need = topologies.sized(settings)
     try:
         host = look(stack, str(settings.access.address), settings.published_ports)
     except NoDaemonError as error:
         raise Refused(str(error)) from None
-    if found := list(feasibility.problems(settings, need, host)):
+    certificate = feasibility.certificate_problems(settings, datetime.now(UTC))
+    if found := [*feasibility.problems(settings, need, host), *certificate]:
         raise SettingsError(stack, placed(found, origins(stack)))
     for advice in warnings(settings):
         pulumi.log.warn(advice)
     if pulumi.runtime.is_dry_run():
         pulumi.log.info(
-            report.table(need, memory_limit_bytes=settings.limits.memory_bytes, disk_bytes=settings.limits.disk_bytes)
+            report.stack_table(
+                need, memory_limit_bytes=settings.limits.memory_bytes, disk_bytes=settings.limits.disk_bytes
+            )
         )
-    plan = single_node.plan(stack, settings, need, host.open_files_hard_limit)
-    made = DockerStack(plan, images.specs(settings), images.BuildHost.from_environment(), settings.registry)
-    server = plan.store_group.server
+    plan = topologies.plan(stack, settings, need, host.open_files_hard_limit)
+    made = DockerStack(
+        plan,
+        images.specs(settings),
+        images.BuildHost.from_environment(),
+        settings.registry,
+        given_certificate=settings.tls.given,
+    )
+    newest = {token.name: made.secrets.values[token.words[-1]] for token in plan.tokens}
+    admin = next(name for name, token in settings.tokens.items() if token.role is Role.ADMIN and not token.reach)
     pulumi.export("url", made.url)
-    pulumi.export("token", made.tokens["admin"])
+    pulumi.export("plain_url", made.plain_url)
+    pulumi.export("token", newest[admin])
+    pulumi.export("tokens", newest)
+    pulumi.export("authority", made.secrets.authority)
+    pulumi.export("certificate_ends", made.secrets.ends)
     pulumi.export("container", made.container)
     pulumi.export("volume", made.volume)
     pulumi.export("image", made.image)
-    pulumi.export("memory_limit_bytes", server.resources.memory_limit_bytes)
+    pulumi.export("memory_limit_bytes", plan.store_group.server.resources.memory_limit_bytes)

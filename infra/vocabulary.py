@@ -15,6 +15,7 @@ class Topology(StrEnum):
     """How the parts of a stack are laid out."""
 
     SINGLE_NODE = "single-node"
+    CLIENT_SERVER = "client-server"
 
 
 class Precision(StrEnum):
@@ -38,3 +39,11 @@ class Role(StrEnum):
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+
+
+class Purpose(StrEnum):
+    """What is behind a published port."""
+
+    TLS = "tls"
+    PLAIN = "plain"
+    METRICS = "metrics"

@@ -102,11 +102,16 @@ def show_status(stack: StackName = DEV) -> None:
 
 
 @app.command()
-def logs(stack: StackName = DEV, follow: Annotated[bool, typer.Option("--follow", "-f")] = False) -> None:
-    """Show the server's log."""
+def logs(
+    container: Annotated[str | None, typer.Argument(help="Container; the one with the store when absent.")] = None,
+    stack: StackName = DEV,
+    follow: Annotated[bool, typer.Option("--follow", "-f")] = False,
+) -> None:
+    """Show a container's log."""
     with _told():
         this = _stack(stack)
-        command = ["docker", "logs", "--tail", "200", *(["--follow"] if follow else []), this.output("container")]
+        wanted = this.container(container)
+        command = ["docker", "logs", "--tail", "200", *(["--follow"] if follow else []), wanted]
         _become(command, this.environment)
 
 
@@ -118,10 +123,24 @@ def url(stack: StackName = DEV) -> None:
 
 
 @app.command()
-def token(stack: StackName = DEV) -> None:
-    """Print an admin token."""
+def token(
+    name: Annotated[str | None, typer.Argument(help="Name of the token; an admin's when absent.")] = None,
+    stack: StackName = DEV,
+) -> None:
+    """Print an access token."""
     with _told():
-        print(_stack(stack).output("token"))
+        print(_stack(stack).token(name))
+
+
+@app.command()
+def ca(stack: StackName = DEV) -> None:
+    """Print the certificate that clients must trust (PEM)."""
+    with _told():
+        this = _stack(stack)
+        if this.authority is None:
+            this.output("url")
+            raise StackError(f"stack {stack} has a certificate that was given to it: who signed it is not known here")
+        print(this.authority, end="")
 
 
 @app.command()
@@ -157,7 +176,8 @@ def demo(
     """Index real texts and search them."""
     with _told():
         this = _stack(stack)
-        demo_data.run(this.output("url"), this.output("token"), n, Console(highlight=False))
+        api = demo_data.Api(this.output("url"), this.output("token"), this.authority)
+        demo_data.run(api, n, Console(highlight=False))
 
 
 def _become(command: list[str], environ: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from infra.topologies.single_node import PROBE
+from infra.topologies.parts import PROBE
 from ops.stack import Stack, StackError
 
 

@@ -74,11 +74,15 @@ def _show_logs(stack: Stack, console: Console) -> None:
 
 def _say_what_next(stack: Stack, console: Console) -> None:
     url = stack.output("url")
+    trust, certificate = "", ""
+    if stack.authority is not None:
+        trust = " --cacert cortex-ca.pem"
+        certificate = "\n  trust    make -s ca > cortex-ca.pem   (the certificate that clients must trust)"
     console.print(
         f"""
 [bold green]stack {stack.name} is up[/bold green]
   URL      {url}   (try {url}/docs in a browser)
-  token    `make token` prints it; it is an encrypted output of the stack
-  try      curl -sH "Authorization: Bearer $(make -s token)" {url}/v1/status
+  token    `make token` prints it; it is an encrypted output of the stack{certificate}
+  try      curl -s{trust} -H "Authorization: Bearer $(make -s token)" {url}/v1/status
   next     `make demo` indexes real texts and searches them; `make status`, `make logs`, `make help`"""
     )

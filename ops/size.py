@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from infra import embedding_models
+from infra import embedding_models, topologies
 from infra.settings import load_settings
 from infra.sizing import report
 from infra.sizing.coefficients import GIB, MIB
-from infra.topologies import single_node
 
 
 def table(inputs: Mapping[str, str]) -> str:
     """The arithmetic for a corpus.
 
     Args:
-        inputs: Keys of `cortex:corpus`, or dotted paths such as `limits.headroom_percent`, and their values; defaults
-            for the rest. Dimensions without a model stand for the model that has them, else for vectors of one's own.
+        inputs: Keys of `cortex:corpus`, dotted paths such as `limits.headroom_percent`, or `topology`, and their
+            values; defaults for the rest. Dimensions without a model stand for the model that has them, else for
+            vectors of one's own.
 
     Returns:
         The table that a preview prints.
@@ -25,17 +25,20 @@ def table(inputs: Mapping[str, str]) -> str:
     Raises:
         infra.settings.SettingsError: An input cannot be used.
     """
-    groups: dict[str, dict[str, Any]] = {"corpus": {}}
+    groups: dict[str, Any] = {"corpus": {}}
     for key, value in inputs.items():
         group, dot, inner = key.partition(".")
-        groups.setdefault(group if dot else "corpus", {})[inner if dot else key] = value
+        if key == "topology":
+            groups[key] = value
+        else:
+            groups.setdefault(group if dot else "corpus", {})[inner if dot else key] = value
     corpus = groups["corpus"]
     if "dimensions" in corpus and "model" not in corpus:
         corpus["model"] = _model_with(corpus["dimensions"])
     settings = load_settings(groups, "(sizing)")
     limits = settings.limits
-    return report.table(
-        single_node.sized(settings),
+    return report.stack_table(
+        topologies.sized(settings),
         memory_limit_bytes=limits.memory_mib * MIB if limits.memory_mib else None,
         disk_bytes=limits.disk_gib * GIB if limits.disk_gib else None,
     )

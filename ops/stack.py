@@ -89,6 +89,40 @@ class Stack:
             raise StackError(f"stack {self.name} is not up: `make up` brings it up")
         return str(self.outputs[key])
 
+    @property
+    def authority(self) -> str | None:
+        """Certificate that clients must trust, PEM; None when the stack's own was given to it."""
+        return self.outputs.get("authority") or None
+
+    def token(self, name: str | None = None) -> str:
+        """The newest word of a token; of an admin's without a name.
+
+        Raises:
+            StackError: The stack is not up, or has no such token.
+        """
+        if name is None:
+            return self.output("token")
+        self.output("token")
+        tokens: dict[str, str] = self.outputs["tokens"]
+        if name not in tokens:
+            raise StackError(f"stack {self.name} has no token {name!r}; it has {', '.join(tokens)}")
+        return tokens[name]
+
+    def container(self, name: str | None = None) -> str:
+        """A container of the stack by its name, or the part of it after the stack's; the store's server without one.
+
+        Raises:
+            StackError: The stack is not up, or has no such container.
+        """
+        if name is None:
+            return self.output("container")
+        there = sorted((*self.containers(running=True), *self.containers(running=False)))
+        prefix = names.on_host(self.name, name)
+        found = [each for each in there if each in {name, prefix} or each.startswith(f"{prefix}-")]
+        if not found:
+            raise StackError(f"stack {self.name} has no container {name!r}; it has {', '.join(there) or 'none'}")
+        return found[0]
+
     def docker(self, arguments: Sequence[str], limit_s: int = QUERY_LIMIT_S) -> str:
         """Run a Docker command and return what it printed.
 
@@ -111,6 +145,14 @@ class Stack:
         for status in wanted:
             arguments += ["--filter", f"status={status}"]
         return self.docker(arguments).split()
+
+    def parts(self) -> list[str]:
+        """Names of all of the stack's long-lived containers, the store's server even when it is gone.
+
+        Raises:
+            StackError: The stack is not up.
+        """
+        return sorted({*self.containers(running=True), *self.containers(running=False), self.output("container")})
 
     def start_stopped(self) -> list[str]:
         """Start the containers that `stop` stopped.

@@ -24,25 +24,41 @@ ACTIONS_SHOWN = 5
 
 
 def show(stack: Stack, console: Console) -> bool:
-    """Print the stack's state.
+    """Print the stack's state: every container, and what the store's guard says.
 
     Returns:
-        Whether its server runs and is healthy.
+        Whether all of them run and are healthy.
 
     Raises:
         StackError: The stack is not up.
     """
-    state = health.look(stack, stack.output("container"))
+    server = stack.output("container")
     console.print(f"stack [bold]{stack.name}[/bold]  {stack.output('url')}  volume {stack.output('volume')}")
-    console.print(
-        f"container {state.name}  {state.status}  {_coloured(state.health)}  "
-        f"{state.restarts} restart{'s' if state.restarts != 1 else ''}"
-    )
-    if state.said:
-        _guard(state.said, console)
-    else:
-        console.print("next: `make up` starts it, `make logs` shows why it ended")
-    return state.status == "running" and state.health == "healthy"
+    if ends := stack.outputs.get("certificate_ends"):
+        console.print(f"certificate until {ends}; `make up` renews it")
+    states = [health.look(stack, name) for name in stack.parts()]
+    table = Table("container", "status", "health", "restarts", box=None, pad_edge=False)
+    for state in states:
+        table.add_row(state.name, state.status, _coloured(state.health), str(state.restarts))
+    console.print(table)
+    (holder,) = (state for state in states if state.name == server)
+    if holder.said:
+        _guard(holder.said, console)
+    for state in states:
+        if state is not holder:
+            _others(state, console)
+    if any(state.status != "running" for state in states):
+        console.print("next: `make up` starts what is stopped, `make logs CONTAINER=...` shows why it ended")
+    return all(state.status == "running" and state.health == "healthy" for state in states)
+
+
+def _others(state: health.ContainerState, console: Console) -> None:
+    """What the guard of a container without a store finds wrong."""
+    for judgement in state.said.get("judgements", ()):
+        if judgement["verdict"] != "ok":
+            console.print(
+                f"{state.name}  {judgement['name']}  {_coloured(judgement['verdict'])}  {escape(judgement['message'])}"
+            )
 
 
 def _guard(said: dict[str, Any], console: Console) -> None:

@@ -24,6 +24,11 @@ PASSES = 2
 INNER_CONNECTIONS = 512
 # Names keep their last address this long when the name server fails: a failure there is none of the servers.
 STALE_NAMES = "1h"
+GUARD_PATH = "/guard"
+GUARD_ENDPOINTS = ("livez", "readyz", "startupz", "writable", "metrics")
+"""What the guard tells (docs/health.md)."""
+NAMED = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,none"
+"""A server that is found by its name."""
 WELL = 'return status 200 content-type application/json string \'{"status":"ok"}\''
 
 OWN_ERRORS = (
@@ -107,11 +112,27 @@ def tables() -> Iterator[list[str]]:
     yield [f"backend {HOLDERS}", f"    stick-table type string len 64 size 10k expire 5m store {rate}"]
 
 
-def metrics(gateway: Gateway) -> Iterator[str]:
-    """The door for the guard and for Prometheus."""
-    yield "frontend metrics"
-    yield f"    bind {gateway.doors.address}:{gateway.doors.metrics_port}"
-    yield "    no log"
-    yield "    http-request use-service prometheus-exporter if { path /metrics }"
-    yield f"    http-request {WELL} if {{ path /healthz }}"
-    yield f"    http-request {Problem(404, 'not-found', 'here are /metrics and /healthz').returned()}"
+def metrics(gateway: Gateway) -> Iterator[list[str]]:
+    """The door for the guard and for Prometheus, and the way to the endpoints of the store's guard."""
+    told = " ".join(f"{GUARD_PATH}/{name}" for name in GUARD_ENDPOINTS)
+    nothing = Problem(404, "not-found", f"here are /metrics, /healthz and {told}")
+    yield [
+        "frontend metrics",
+        f"    bind {gateway.doors.address}:{gateway.doors.metrics_port}",
+        "    no log",
+        "    http-request use-service prometheus-exporter if { path /metrics }",
+        f"    http-request {WELL} if {{ path /healthz }}",
+        f"    http-request {nothing.returned()} if !{{ path {told} }} or !{{ method GET HEAD }}",
+        "    default_backend guard",
+    ]
+    guard = gateway.topology.guard
+    yield [
+        "backend guard",
+        f"    http-request replace-path {GUARD_PATH}(/.*) \\1",
+        f"    server guard {address(guard.host, guard.port)} {NAMED}",
+    ]
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as HAProxy reads them."""
+    return f"ipv6@[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -18,7 +18,7 @@ def configuration(gateway: Gateway) -> str:
         [*base.defaults(gateway)],
         [*base.names(gateway)],
         *base.tables(),
-        [*base.metrics(gateway)],
+        *base.metrics(gateway),
         edge.section(gateway),
         *([inner_door.section(gateway)] if gateway.has_chroma else []),
         *upstreams.sections(gateway),

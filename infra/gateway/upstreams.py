@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from infra.gateway.base import NAMED, address
 from infra.gateway.gateway import ClientServer, Gateway, Guard, Replicas
-from infra.gateway.waiting import NAMED, NAMED_LATER, OWN_CONNECTION, SHARED_CONNECTIONS, address, layers, lone
+from infra.gateway.waiting import NAMED_LATER, OWN_CONNECTION, SHARED_CONNECTIONS, layers, lone
 
 CHROMA, API, API_STREAM = "chroma", "api", "api_stream"
 READY, WRITABLE = "store_ready", "store_writable"

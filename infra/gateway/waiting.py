@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.gateway.base import NAMES
+from infra.gateway.base import NAMES, address
 from infra.gateway.gateway import Gateway, Server
 
 # Tries of a request after the first. Each may cost the server a crash, and a guard keeps a server closed that crashes
@@ -87,10 +87,4 @@ def lone(gateway: Gateway, name: str, server: Server, connections: str) -> list[
 # its callers are turned away instead of waiting.
 NOWHERE = "100::1"
 NAMED_OR_NOWHERE = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,{NOWHERE}"
-NAMED = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,none"
 NAMED_LATER = f"resolvers {NAMES} resolve-prefer ipv4 init-addr none"
-
-
-def address(host: str, port: int) -> str:
-    """Host and port as HAProxy reads them."""
-    return f"ipv6@[{host}]:{port}" if ":" in host else f"{host}:{port}"

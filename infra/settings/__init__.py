@@ -1,13 +1,14 @@
 """A stack's settings: typed, described, and refused as a whole when any of them cannot be used."""
 
 from infra.settings.loader import load_settings
-from infra.settings.models import Access, Api, Corpus, Health, Image, Limits, Registry, Settings, Tokens
+from infra.settings.models import Access, Api, Corpus, Gateway, Health, Image, Limits, Registry, Settings, Tls, Token
 from infra.settings.problems import Problem, SettingsError
 
 __all__ = [
     "Access",
     "Api",
     "Corpus",
+    "Gateway",
     "Health",
     "Image",
     "Limits",
@@ -15,6 +16,7 @@ __all__ = [
     "Registry",
     "Settings",
     "SettingsError",
-    "Tokens",
+    "Tls",
+    "Token",
     "load_settings",
 ]

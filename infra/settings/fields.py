@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import types
+from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -24,23 +25,36 @@ def section_of(field: FieldInfo) -> type[Section] | None:
     return next((kind for kind in _kinds(field) if issubclass(kind, Section)), None)
 
 
+def entry_of(field: FieldInfo) -> type[Section] | None:
+    """The group each entry of a named setting holds (`tokens.NAME.role`); None for other settings."""
+    if get_origin(field.annotation) is not dict:
+        return None
+    kind = get_args(field.annotation)[1]
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
 def is_secret(field: FieldInfo) -> bool:
     """Whether the value must never be shown."""
     return SecretStr in _kinds(field)
 
 
+_WORDS = (
+    (dict, "groups by name"),
+    (tuple, "list"),
+    (datetime, "time"),
+    (BaseModel, "group"),
+    (SecretStr, "secret text"),
+    (IPv4Address, "IP address"),
+    (int, "whole number"),
+    (float, "number"),
+)
+
+
 def type_name(field: FieldInfo) -> str:
-    """The kind of value: `whole number`, `number`, `text`, `secret text`, `IP address`, `word` or `group`."""
+    """The kind of value, in words: one of `_WORDS`, else `word` where only some will do, else `text`."""
     kind = _kinds(field)[0]
-    if issubclass(kind, BaseModel):
-        return "group"
-    if issubclass(kind, SecretStr):
-        return "secret text"
-    if issubclass(kind, IPv4Address):
-        return "IP address"
-    if issubclass(kind, int | float):
-        return "whole number" if issubclass(kind, int) else "number"
-    return "word" if choices(field) else "text"
+    named = next((words for known, words in _WORDS if issubclass(kind, known)), None)
+    return named or ("word" if choices(field) else "text")
 
 
 def value_range(field: FieldInfo) -> str:
@@ -70,6 +84,10 @@ def accepts(field: FieldInfo) -> str:
         return values
     if kind.endswith("text"):
         return f"text such as {example}" if example else kind
+    if kind == "list":
+        return f"a list such as {example}"
+    if kind == "groups by name":
+        return f"groups by name, such as {example}"
     limits = "" if not values else f" {values}" if values.startswith("above") else f" from {values}"
     return f"{'an' if kind[0] in 'aeiouI' else 'a'} {kind}{limits}, such as {example}"
 
@@ -83,11 +101,17 @@ def example_of(field: FieldInfo) -> str:
 def default_of(field: FieldInfo) -> Any:
     """The default as plain data; None for a setting that is needed, or that is left to the program."""
     value = field.get_default(call_default_factory=True)
-    if value is None or value is PydanticUndefined:
-        return None
+    return None if value is PydanticUndefined else _plain(value)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_none=True)
-    return value if isinstance(value, int | float) else str(value)
+        return value.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, int | float) else str(value)
 
 
 def lowered(text: str) -> str:
@@ -104,5 +128,6 @@ def shown(value: Any) -> str:
 def _kinds(field: FieldInfo) -> list[type]:
     """The types a field may have, without None and annotations."""
     members = get_args(field.annotation) if get_origin(field.annotation) in {Union, types.UnionType} else ()
-    plain = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in members or (field.annotation,)]
+    bare = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in members or (field.annotation,)]
+    plain = [get_origin(kind) or kind for kind in bare]
     return [kind for kind in plain if isinstance(kind, type) and kind is not type(None)]

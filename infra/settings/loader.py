@@ -32,6 +32,8 @@ _WORDING = {
     "enum": "is not a value it can have",
     "string_pattern_mismatch": "has a form that cannot be used",
     "string_too_short": "is empty",
+    "too_short": "is empty",
+    "tuple_type": "is not a list",
     "finite_number": "is not a number",
 }
 
@@ -63,6 +65,11 @@ def load_settings(raw: Mapping[str, Any], stack: str, origins: Mapping[str, str]
                 continue
             problems += _unknown(group, kind.model_fields, f"{name}.")
             value = {key: item for key, item in group.items() if key in kind.model_fields}
+        if (entry := fields.entry_of(field)) and name in raw:
+            value, found = _entries(name, value, entry)
+            problems += found
+            if found and not value:
+                continue
         if value == {}:
             sections[name] = field.get_default(call_default_factory=True)
             continue
@@ -76,10 +83,41 @@ def load_settings(raw: Mapping[str, Any], stack: str, origins: Mapping[str, str]
     return Settings(**sections)
 
 
-def _group(name: str, value: Any, kind: type[Section]) -> dict[str, Any] | Problem:
+def _entries(name: str, value: Any, kind: type[Section]) -> tuple[dict[str, Any], list[Problem]]:
+    """Groups by name: what each has that it knows, and what is wrong with them."""
+    value = _opened(value)
+    if not isinstance(value, dict):
+        first = next(iter(kind.model_fields))
+        return {}, [
+            Problem(
+                name,
+                "must be groups of settings by name",
+                f"write each name with its keys indented below it: pulumi config set --path {name}.NAME.{first} ...",
+                None if value in ("", None) else fields.shown(value),
+            )
+        ]
+    entries: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, item in value.items():
+        group = _group(f"{name}.{key}", item, kind)
+        if isinstance(group, Problem):
+            problems.append(group)
+            continue
+        problems += _unknown(group, kind.model_fields, f"{name}.{key}.")
+        entries[key] = {each: inner for each, inner in group.items() if each in kind.model_fields}
+    return entries, problems
+
+
+def _opened(value: Any) -> Any:
+    """What JSON text holds: so Pulumi hands groups and lists over."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
-            value = json.loads(value)
+            return json.loads(value)
+    return value
+
+
+def _group(name: str, value: Any, kind: type[Section]) -> dict[str, Any] | Problem:
+    value = _opened(value)
     if isinstance(value, dict):
         return value
     first = next(iter(kind.model_fields))
@@ -118,13 +156,15 @@ def _meant(key: str, known: Mapping[str, Any], prefix: str) -> str:
 
 def _described(name: str, field: FieldInfo, section: type[Section] | None, error: ValidationError) -> Iterable[Problem]:
     seen: set[str] = set()
+    entry = fields.entry_of(field)
     for detail in error.errors():
-        location = [str(part) for part in detail["loc"] if not section or part in section.model_fields]
-        path = ".".join([name, *location])
+        path, leaf = _located(name, field, section, entry, detail["loc"])
         if path in seen:
             continue  # a union reports one mistake once per member
         seen.add(path)
-        leaf = section.model_fields[location[0]] if section and location else field
+        if detail["loc"][-1:] == ("[key]",):
+            yield Problem(path, "is not a name", "use up to 63 letters, digits, dots, dashes and underscores")
+            continue
         hidden = fields.is_secret(leaf) or detail["type"] == "missing"
         yield Problem(
             path,
@@ -134,9 +174,28 @@ def _described(name: str, field: FieldInfo, section: type[Section] | None, error
         )
 
 
+def _located(
+    name: str,
+    field: FieldInfo,
+    section: type[Section] | None,
+    entry: type[Section] | None,
+    location: tuple[int | str, ...],
+) -> tuple[str, FieldInfo]:
+    """Dotted path of the setting that an error is about, and its field."""
+    if entry is not None:
+        # [name, "[key]"] for a name that cannot be used, [name, field, ...] for what is in the group.
+        inner = [str(part) for part in location[1:] if part in entry.model_fields]
+        path = ".".join([name, *(str(part) for part in location[:1]), *inner])
+        return path, entry.model_fields[inner[0]] if inner else field
+    inner = [str(part) for part in location if section and part in section.model_fields]
+    return ".".join([name, *inner]), section.model_fields[inner[0]] if section and inner else field
+
+
 def _wording(detail: ErrorDetails) -> str:
     if detail["type"].startswith("ip_"):
         return "is not an IP address"
+    if detail["type"].startswith("datetime_"):
+        return "is not a time"
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     template = _WORDING.get(detail["type"])

@@ -5,13 +5,14 @@ A value that cannot be used is answered with what a field accepts and an example
 
 from __future__ import annotations
 
+from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from infra import embedding_models
-from infra.vocabulary import MemoryShort, Platform, Precision, Topology
+from infra.vocabulary import MemoryShort, Platform, Precision, Role, Topology
 
 
 def _no_boolean(value: Any) -> Any:
@@ -27,9 +28,27 @@ def _known(model: str) -> str:
     return model
 
 
+def _zoned(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("has no time zone")
+    return moment
+
+
+def _generations(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    if not numbers or len(set(numbers)) != len(numbers) or not all(1 <= each <= MOST_GENERATIONS for each in numbers):
+        raise ValueError(f"must be one or more different whole numbers from 1 to {MOST_GENERATIONS:,}")
+    return numbers
+
+
+MOST_GENERATIONS = 1_000_000
+
 Number = Annotated[int, BeforeValidator(_no_boolean)]
 Decimal = Annotated[float, BeforeValidator(_no_boolean), AllowInfNan(False)]
 Model = Annotated[str, AfterValidator(_known)]
+Moment = Annotated[datetime, AfterValidator(_zoned)]
+Generations = Annotated[tuple[Number, ...], AfterValidator(_generations)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9*:][A-Za-z0-9.:-]{0,252}$")]
+Reach = Annotated[str, Field(pattern=r"^[^/\s]+(/[^/\s]+)?$")]
 
 
 # At 384 dimensions the computed memory limit is then above 120 GiB: what outgrows it needs more than one server.
@@ -106,9 +125,71 @@ class Access(Section):
     key: ClassVar[str] = "access"
 
     address: IPv4Address | IPv6Address = Field(
-        IPv4Address("127.0.0.1"), description="Host address the API is published on", examples=["127.0.0.1"]
+        IPv4Address("127.0.0.1"), description="Host address the gateway is published on", examples=["127.0.0.1"]
     )
-    port: Number = Field(8080, ge=1, le=65_535, description="Host port the API is published on")
+    port: Number = Field(8443, ge=1, le=65_535, description="Host port of the gateway, with TLS")
+    plain_port: Number | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Host port without TLS, on a loopback address only; unpublished when absent",
+        examples=[8080],
+    )
+
+
+class Tls(Section):
+    """The gateway's certificate."""
+
+    key: ClassVar[str] = "tls"
+
+    names: tuple[HostName, ...] = Field(
+        (),
+        description="Host names and addresses it is good for, beside localhost and access.address",
+        examples=[["db.example.com"]],
+    )
+    days: Number = Field(
+        180, ge=2, le=3_650, description="How long one is good for; `up` renews it from 30 days before its end"
+    )
+    generation: Number = Field(1, ge=1, le=MOST_GENERATIONS, description="Raise it to have another one made")
+    given: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="PEM of certificate, chain and key, instead of one that the program makes; set it with --secret",
+        examples=["(a secret)"],
+    )
+
+
+class Gateway(Section):
+    """What the gateway allows, and how long it lets callers wait."""
+
+    key: ClassVar[str] = "gateway"
+
+    connections: Number = Field(1_000, ge=10, le=100_000, description="Open connections of all callers together")
+    connections_per_address: Number = Field(
+        500, ge=1, le=100_000, description="Open connections of one address; callers on the host share one"
+    )
+    requests_per_s_per_address: Number = Field(
+        2_000, ge=1, le=1_000_000, description="Requests a second of one address; more get 429"
+    )
+    requests_per_s_per_token: Number = Field(
+        1_000, ge=1, le=1_000_000, description="Requests a second of one token; more get 429"
+    )
+    queue: Number = Field(256, ge=1, le=10_000, description="Requests that may wait for a server; more get 503")
+    queue_s: Number = Field(30, ge=1, le=600, description="Longest wait in that queue, seconds")
+    restart_s: Number = Field(
+        30, ge=1, le=600, description="How long callers wait for a server that is being restarted, seconds"
+    )
+    answer_s: Number = Field(
+        300, ge=1, le=3_600, description="Longest wait for an answer; an index that is rebuilt answers late, seconds"
+    )
+    slots: Number = Field(
+        4, ge=1, le=1_000, description="Requests that Chroma's server gets at once; the others wait in the queue"
+    )
+    credential_generations: Generations = Field(
+        (1,),
+        description="Of the credential between gateway and API: all are accepted, the first is used",
+        examples=[[1]],
+    )
 
 
 class Api(Section):
@@ -116,11 +197,17 @@ class Api(Section):
 
     key: ClassVar[str] = "api"
 
+    replicas: Number | None = Field(
+        None, ge=1, le=16, description="How many, with client-server (2 when absent); single-node is one", examples=[2]
+    )
+    cpus: Decimal = Field(2.0, gt=0, le=256, description="CPU cores each replica may use, with client-server")
     max_body_mib: Number = Field(
         16, ge=1, le=1_024, description="Largest request body, MiB; streaming uploads are exempt"
     )
     max_k: Number = Field(1_000, ge=1, le=10_000, description="Most results of one query")
-    max_concurrent_requests: Number = Field(16, ge=1, le=1_000, description="Requests served at once; more get 429")
+    max_concurrent_requests: Number = Field(
+        16, ge=2, le=1_000, description="Requests served at once by each; the others wait in the gateway"
+    )
 
 
 class Health(Section):
@@ -154,7 +241,7 @@ class Health(Section):
         None,
         ge=1,
         le=65_535,
-        description="Host port, on access.address, of the guard's endpoints and metrics; unpublished when absent",
+        description="Host port, on access.address, of metrics and the guard's endpoints; unpublished when absent",
         examples=[9090],
     )
     interval_s: Number = Field(10, ge=1, le=300, description="Seconds between two checks")
@@ -197,12 +284,26 @@ class Image(Section):
     precision: Precision = Field(Precision.INT8, description="Number format of the local model's weights")
 
 
-class Tokens(Section):
-    """The access tokens the program makes."""
+class Token(Section):
+    """An access token. Several words may be valid for it at once, so that one can be replaced without a gap."""
 
     key: ClassVar[str] = "tokens"
 
-    generation: Number = Field(1, ge=1, le=1_000_000, description="Raise it to replace every token")
+    role: Role = Field(description="What its holder may do", examples=["read"])
+    generations: Generations = Field(
+        (1,),
+        description="Each number is a word of its own; add one, deploy, hand it out, then remove the old one",
+        examples=[[1]],
+    )
+    expires: Moment | None = Field(
+        None, description="When it ends, with time zone; never when absent", examples=["2027-01-31T00:00:00Z"]
+    )
+    reach: tuple[Reach, ...] = Field(
+        (), description="Tenants, or tenant/database, it is limited to; all when empty", examples=[["acme/docs"]]
+    )
+
+
+TokenName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
 class Registry(Section):
@@ -241,11 +342,19 @@ class Settings(BaseModel):
     health: Health = Field(default_factory=Health, description="Thresholds of the guard")
     maintenance: Maintenance = Field(default_factory=Maintenance, description="Planned restarts, compaction, scrub")
     image: Image = Field(default_factory=Image, description="How the API image is built")
-    tokens: Tokens = Field(default_factory=Tokens, description="The access tokens the program makes")
+    tokens: dict[TokenName, Token] = Field(
+        {"admin": Token(role=Role.ADMIN)}, description="The access tokens the program makes, by name", min_length=1
+    )
+    tls: Tls = Field(default_factory=Tls, description="The gateway's certificate")
+    gateway: Gateway = Field(default_factory=Gateway, description="What the gateway allows, and how long callers wait")
     registry: Registry | None = Field(None, description="Registry for images; not needed on a single Docker host")
 
     @property
     def published_ports(self) -> dict[str, int]:
         """Host ports that are published on `access.address`, by the setting each comes from."""
-        ports = {"access.port": self.access.port, "health.port": self.health.port}
+        ports = {
+            "access.port": self.access.port,
+            "access.plain_port": self.access.plain_port,
+            "health.port": self.health.port,
+        }
         return {setting: port for setting, port in ports.items() if port is not None}

@@ -19,7 +19,7 @@ def schema() -> dict[str, dict[str, Any]]:
     """
     return {
         name: {
-            "type": "object" if fields.section_of(field) else "string",
+            "type": "object" if fields.section_of(field) or fields.entry_of(field) else "string",
             "description": field.description,
             "default": {} if (default := fields.default_of(field)) is None else default,
         }

@@ -15,10 +15,11 @@ def tables() -> str:
     single = {name: field for name, field in Settings.model_fields.items() if not fields.section_of(field)}
     parts = ["\n".join(_table("", single))]
     for name, field in Settings.model_fields.items():
-        if kind := fields.section_of(field):
-            parts.append(
-                "\n".join([f"### {name}", "", f"{field.description}.", "", *_table(f"{name}.", kind.model_fields)])
-            )
+        kind, below = fields.section_of(field), f"{name}."
+        if entry := fields.entry_of(field):
+            kind, below = entry, f"{name}.NAME."
+        if kind:
+            parts.append("\n".join([f"### {name}", "", f"{field.description}.", "", *_table(below, kind.model_fields)]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import embedding_models
-from infra.settings.models import Access, Api, Corpus, Health, Registry, Settings
+from infra.settings.models import Access, Api, Corpus, Gateway, Health, Registry, Settings, Token
 from infra.settings.problems import Problem
+from infra.vocabulary import Role, Topology
 
 # Beyond it a single Chroma gets slow to start and to restart: a warning, not an error.
 MANY_COLLECTIONS = 100
@@ -29,13 +30,14 @@ def check(sections: dict[str, Any]) -> Iterator[Problem]:
     if health is not None:
         yield from _probe_timing(health)
         yield from _rising(health)
-    if health is not None and access is not None and health.port == access.port:
-        yield Problem(
-            "health.port",
-            "is also cortex:access.port, and the guard's endpoints have no token",
-            "set another one, or leave it out",
-            str(health.port),
-        )
+    if health is not None and access is not None:
+        yield from _ports(health, access)
+    if api is not None and "topology" in sections:
+        yield from _replicas(api, sections["topology"])
+    if Gateway.key in sections:
+        yield from _connections(sections[Gateway.key])
+    if Token.key in sections:
+        yield from _tokens(sections[Token.key], sections.get("topology"))
     if registry is not None:
         yield from _credentials(registry)
     if access is not None:
@@ -111,6 +113,70 @@ def _rising(health: Health) -> Iterator[Problem]:
                 f"is not above cortex:health.{alert} ({tells}), so the guard would act before anyone is told",
                 f"set it to {tells + 1} or more, or lower cortex:health.{alert}",
                 str(acts),
+            )
+
+
+def _ports(health: Health, access: Access) -> Iterator[Problem]:
+    if health.port is not None and health.port in {access.port, access.plain_port}:
+        other = "port" if health.port == access.port else "plain_port"
+        yield Problem(
+            "health.port",
+            f"is also cortex:access.{other}, and the guard's endpoints have no token",
+            "set another one, or leave it out",
+            str(health.port),
+        )
+    if access.plain_port is None:
+        return
+    if access.plain_port == access.port:
+        yield Problem(
+            "access.plain_port",
+            "is also cortex:access.port, which has TLS",
+            "set another one, or leave it out",
+            str(access.plain_port),
+        )
+    if not access.address.is_loopback:
+        yield Problem(
+            "access.plain_port",
+            f"would send tokens and data in clear over {access.address} (cortex:access.address)",
+            "leave it out, or set cortex:access.address to 127.0.0.1",
+            str(access.plain_port),
+        )
+
+
+def _replicas(api: Api, topology: Topology) -> Iterator[Problem]:
+    if topology is Topology.SINGLE_NODE and api.replicas not in {None, 1}:
+        yield Problem(
+            "api.replicas",
+            "does not fit topology single-node, where the API holds the store and is one process",
+            f"leave it out, or set cortex:topology to {Topology.CLIENT_SERVER} (the data stays)",
+            str(api.replicas),
+        )
+
+
+def _connections(gateway: Gateway) -> Iterator[Problem]:
+    if gateway.connections_per_address > gateway.connections:
+        yield Problem(
+            "gateway.connections_per_address",
+            f"is more than all callers together may have (cortex:gateway.connections, {gateway.connections})",
+            f"set it to {gateway.connections} or less",
+            str(gateway.connections_per_address),
+        )
+
+
+def _tokens(tokens: dict[str, Token], topology: Topology | None) -> Iterator[Problem]:
+    if not any(token.role is Role.ADMIN and not token.reach for token in tokens.values()):
+        yield Problem(
+            "tokens",
+            "has none with the role admin and without limits, so nobody could manage the stack",
+            "add one: pulumi config set --path tokens.admin.role admin",
+        )
+    for name, token in tokens.items():
+        if token.reach and topology is Topology.SINGLE_NODE:
+            yield Problem(
+                f"tokens.{name}.reach",
+                "does not fit topology single-node, which has one tenant and database",
+                f"leave it out, or set cortex:topology to {Topology.CLIENT_SERVER}",
+                ", ".join(token.reach),
             )
 
 

@@ -53,6 +53,16 @@ EMBEDDED = Process(
 )
 # A model without local weights: the API takes ready-made vectors only.
 OWN_VECTORS = replace(EMBEDDED, name="API with Chroma embedded, own vectors", embedding_bytes=0)
+# The API without a store: texts are embedded and bodies parsed in it, nothing is kept.
+REPLICA = Process(
+    "API replica",
+    base_bytes=130 * MB,
+    vector_overhead_bytes=0,
+    ingest_base_bytes=10 * MB,
+    ingest_factor=24,
+    embedding_bytes=148 * MB,
+)
+REPLICA_OWN_VECTORS = replace(REPLICA, name="API replica, own vectors", embedding_bytes=0)
 # Bodies that are let in together, and what a byte of one costs: as text, as parsed values, as arrays.
 BODIES_IN_FLIGHT = 2
 BODY_FACTOR = 3

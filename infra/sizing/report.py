@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from infra.sizing import coefficients as c
-from infra.sizing.sizing import Sizing, Term
+from infra.sizing.sizing import ReplicaSizing, Sizing, StackSizing, Term
 
 
 def table(sizing: Sizing, *, memory_limit_bytes: int | None = None, disk_bytes: int | None = None) -> str:
@@ -49,6 +49,36 @@ def table(sizing: Sizing, *, memory_limit_bytes: int | None = None, disk_bytes: 
         f"  stop grace       {sizing.stop_grace_s:>12,} s",
     ]
     return "\n".join(lines)
+
+
+def stack_table(sizing: StackSizing, *, memory_limit_bytes: int | None = None, disk_bytes: int | None = None) -> str:
+    """Show the needs of every part of a stack; arguments as of `table`."""
+    lines = [table(sizing.store, memory_limit_bytes=memory_limit_bytes, disk_bytes=disk_bytes)]
+    if sizing.replica is not None:
+        lines += _replica(sizing.replica, sizing.replicas)
+    lines.append(_line("gateway", sizing.gateway_memory_bytes, f"= {_mib(sizing.gateway_memory_bytes)}").lstrip())
+    total_bytes = (memory_limit_bytes or sizing.store.memory_limit_bytes) + sizing.beside_bytes
+    lines.append(_line("stack, all limits", total_bytes, f"= {_mib(total_bytes)}").lstrip())
+    return "\n".join(lines)
+
+
+def _replica(need: ReplicaSizing, replicas: int) -> list[str]:
+    total_bytes = replicas * need.memory_limit_bytes
+    return [
+        f"{need.process.name} (each of {replicas})",
+        *_block(
+            "memory",
+            need.memory_terms,
+            [
+                _line("predicted peak", need.memory_peak_bytes, ""),
+                _line(
+                    f"limit (+{need.headroom_percent} %)",
+                    need.memory_limit_bytes,
+                    f"= {_mib(need.memory_limit_bytes)}, {_mib(total_bytes)} for all",
+                ),
+            ],
+        ),
+    ]
 
 
 def _block(title: str, terms: tuple[Term, ...], totals: list[str]) -> list[str]:

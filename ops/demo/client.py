@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,11 +20,16 @@ class Api:
     Args:
         url: Where it answers.
         token: Bearer token.
+        authority: Certificate to trust, PEM; None for those that the machine trusts.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, authority: str | None) -> None:
         self._client = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=REQUEST_LIMIT_S, trust_env=False
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=REQUEST_LIMIT_S,
+            trust_env=False,
+            verify=ssl.create_default_context(cadata=authority),
         )
 
     def ensure_collection(self, name: str) -> None:

@@ -18,12 +18,11 @@ ANSWERS = 3
 PREVIEW_CHARACTERS = 76
 
 
-def run(url: str, token: str, count: int, console: Console) -> None:
+def run(api: Api, count: int, console: Console) -> None:
     """Index texts and show five searches. A second run finds everything there and only searches.
 
     Args:
-        url: Where the stack answers.
-        token: A token that may write.
+        api: The API, with a token that may write.
         count: How many texts.
         console: Where progress and answers go.
 
@@ -32,7 +31,6 @@ def run(url: str, token: str, count: int, console: Console) -> None:
     """
     source = collect(count)
     console.print(f"{len(source.texts):,} texts: {source.name}")
-    api = Api(url, token)
     api.ensure_collection(COLLECTION)
     started = time.monotonic()
     written = _index(api, source.texts, console)

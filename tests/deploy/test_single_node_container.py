@@ -7,17 +7,17 @@ import json
 from infra.feasibility import Host
 from infra.plan import Plan
 from infra.settings import load_settings
-from infra.topologies import single_node
+from infra import topologies
 from tests.deploy.deployment import Deployment
 
 
 def planned(deployment: Deployment) -> Plan:
     settings = load_settings(deployment.settings, deployment.name)
     open_files = deployment.inspect()["HostConfig"]["Ulimits"][0]["Hard"]
-    return single_node.plan(
+    return topologies.plan(
         deployment.name,
         settings,
-        single_node.sized(settings),
+        topologies.sized(settings),
         Host(open_files_hard_limit=open_files).open_files_hard_limit,
     )
 
@@ -108,10 +108,10 @@ def test_logs_rotate_and_the_server_comes_back(deployment: Deployment) -> None:
 def test_health_check_is_the_images_own(deployment: Deployment) -> None:
     container = deployment.inspect()
     check = container["Config"]["Healthcheck"]
-    assert check["Test"] == ["CMD", single_node.PROBE]
+    assert check["Test"] == ["CMD", parts.PROBE]
     assert check["Interval"] == check["Timeout"] == 1_000_000_000
-    assert deployment.host().file(single_node.PROBE).mode & 0o111
-    answer = json.loads(deployment.host().check_output(f"{single_node.PROBE} --json"))
+    assert deployment.host().file(parts.PROBE).mode & 0o111
+    answer = json.loads(deployment.host().check_output(f"{parts.PROBE} --json"))
     assert {judgement["name"] for judgement in answer["judgements"]} >= {"server", "canary", "memory", "disk", "inodes"}
 
 

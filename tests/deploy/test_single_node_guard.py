@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from infra.sizing.coefficients import GUARD_BYTES
-from infra.topologies import single_node
+from infra.topologies import parts
 from tests.deploy.deployment import Deployment, server_pid, wait_for
 from tests.recovery.check import check
 from tests.recovery.clients import CortexClient
@@ -27,7 +27,7 @@ ROWS, DIMENSIONS = 1_200, 4
 
 def said(deployment: Deployment) -> dict[str, Any]:
     """What the guard says now, as the probe prints it."""
-    answer: dict[str, Any] = json.loads(deployment.host().run(f"{single_node.PROBE} --json").stdout)
+    answer: dict[str, Any] = json.loads(deployment.host().run(f"{parts.PROBE} --json").stdout)
     return answer
 
 

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infra.topologies import single_node
+from infra.topologies import parts
 from tests.deploy.deployment import Deployment, server_pid, wait_for
 
 
@@ -74,7 +74,7 @@ def test_a_stopped_process_turns_it_red(deployment: Deployment) -> None:
 
 
 def test_probe_tells_value_limit_and_verdict(deployment: Deployment) -> None:
-    text = deployment.host().check_output(single_node.PROBE)
+    text = deployment.host().check_output(parts.PROBE)
     for name in ("server", "canary", "memory", "disk", "inodes"):
         line = next(line for line in text.splitlines() if name in line)
         assert "ok" in line

@@ -13,7 +13,7 @@ import pytest
 
 from infra.settings import load_settings
 from infra.sizing.sizing import SCRUB
-from infra.topologies import single_node
+from infra import topologies
 from tests.deploy.deployment import Deployment, free_port
 
 pytestmark = pytest.mark.full
@@ -49,7 +49,7 @@ def write(client: httpx.Client, collection: str, ids: list[str], vectors: np.nda
 
 @pytest.mark.timeout(900)
 def test_peak_is_as_predicted_and_nothing_is_killed(sized: Deployment) -> None:
-    need = single_node.sized(load_settings(sized.settings, sized.name))
+    need = topologies.sized(load_settings(sized.settings, sized.name))
     assert sized.inspect()["HostConfig"]["Memory"] == need.memory_limit_bytes
     vectors = np.random.default_rng(7).normal(size=(VECTORS, DIMENSIONS)).astype(np.float32)
     ids = [f"{row:036d}" for row in range(VECTORS)]

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import pulumi
 import pulumi_docker as docker
+from pydantic import SecretStr
 
-from infra import names
-from infra.credentials import AccessToken
+from infra import names, stack_secrets
 from infra.images import BuildHost, BuiltImage, ImageSpec
 from infra.plan import Plan
+from infra.platforms.docker.container import NOT_UPDATED_IN_PLACE
+from infra.platforms.docker.file_volume import Files
 from infra.platforms.docker.group import Group
-from infra.platforms.docker.secret_files import SecretFiles
+from infra.platforms.docker.host_parts import HostParts
+from infra.platforms.docker.replicas import Replicas
 from infra.platforms.docker.store import Store
 from infra.settings import Registry
+from infra.vocabulary import Purpose
 
 
 class DockerStack(pulumi.ComponentResource):
     """Everything of one stack on one Docker host.
 
     Attributes:
-        url: Where the API answers.
-        tokens: Access tokens by name, secrets.
+        url: Where the gateway answers.
+        plain_url: Where it answers without TLS; None when it does not.
+        secrets: The stack's secrets.
         container: Name of the server's container.
         volume: Name of the store volume.
         image: ID of the server's image.
     """
 
     url: str
-    tokens: dict[str, pulumi.Output[str]]
+    plain_url: str | None
+    secrets: stack_secrets.StackSecrets
     container: pulumi.Output[str]
     volume: pulumi.Output[str]
     image: pulumi.Output[str]
@@ -38,6 +44,8 @@ class DockerStack(pulumi.ComponentResource):
         specs: dict[str, ImageSpec],
         build_host: BuildHost,
         registry: Registry | None,
+        *,
+        given_certificate: SecretStr | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cortex:docker:Stack", plan.stack, None, opts)
@@ -54,40 +62,53 @@ class DockerStack(pulumi.ComponentResource):
                 keep_locally=True,
                 opts=pulumi.ResourceOptions(parent=built, provider=provider),
             ).image_id
-
-        tokens = {
-            token.name: (token, AccessToken(token.name, token.generation, opts=mine).value) for token in plan.tokens
+        self.secrets = stack_secrets.make(plan, given_certificate, mine)
+        networks = {
+            network.name: docker.Network(
+                network.name,
+                name=names.on_host(plan.stack, network.name),
+                driver="bridge",
+                internal=network.internal,
+                opts=pulumi.ResourceOptions(parent=self, provider=provider),
+            ).name
+            for network in plan.networks
         }
-        network = docker.Network(
-            "network",
-            name=names.on_host(plan.stack),
-            driver="bridge",
-            opts=pulumi.ResourceOptions(parent=self, provider=provider),
-        )
-        group = plan.store_group
-        store = Store(plan.stack, group.store, opts=on_host)
-        secret_volumes = {
-            secret: SecretFiles(
-                plan.stack, secret, tokens, image_id=images[container.image], security=container.security, opts=on_host
+        store = Store(plan.stack, plan.store_group.store, opts=on_host)
+        file_volumes = {
+            container.files: Files(
+                plan.stack,
+                container.files,
+                self.secrets.values,
+                image_id=images[container.image],
+                security=container.security,
+                opts=on_host,
             ).volume_name
-            for container in group.containers
-            for secret in container.secrets
+            for container in plan.containers
+            if container.files is not None
         }
-        rendered = Group(
-            plan.stack,
-            group,
-            images=images,
-            store_volume=store.volume_name,
-            secret_volumes=secret_volumes,
-            network=network.name,
-            opts=on_host,
+        parts = HostParts(images, networks, file_volumes)
+        # Nobody waits for anybody here: each asks for the others until they answer.
+        group = Group(plan.stack, plan.store_group, parts, store_volume=store.volume_name, opts=on_host)
+        if plan.api is not None:
+            Replicas(plan.stack, plan.api, parts, opts=on_host)
+        docker.Container(
+            plan.gateway.name,
+            name=names.on_host(plan.stack, plan.gateway.name),
+            **parts.arguments(plan.stack, plan.gateway),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=provider,
+                # Two cannot have the same ports.
+                delete_before_replace=True,
+                replace_on_changes=NOT_UPDATED_IN_PLACE,
+            ),
         )
-        port = group.server.ports[0]
-        self.url = f"http://{_reachable(port.host_address)}:{port.host_port}"
-        self.tokens = {name: value for name, (_, value) in tokens.items()}
-        self.container = rendered.server.name
+        ports = {port.purpose: f"{_reachable(port.host_address)}:{port.host_port}" for port in plan.gateway.ports}
+        self.url = f"https://{ports[Purpose.TLS]}"
+        self.plain_url = f"http://{ports[Purpose.PLAIN]}" if Purpose.PLAIN in ports else None
+        self.container = group.server.name
         self.volume = store.volume_name
-        self.image = pulumi.Output.from_input(images[group.server.image])
+        self.image = pulumi.Output.from_input(images[plan.store_group.server.image])
         self.register_outputs({"url": self.url})
 
 

@@ -7,18 +7,18 @@ from infra.feasibility import SPARE_DISK_BYTES, Host
 from infra.settings import load_settings
 from infra.settings.problems import placed
 from infra.sizing.coefficients import GIB, MIB
-from infra.topologies import single_node
+from infra import topologies
 
 ROOMY = Host(memory_bytes=1 << 50, free_disk_bytes=1 << 50, open_files_hard_limit=1 << 20)
 
 
 def said(raw: dict[str, object], host: Host) -> list[str]:
     settings = load_settings(raw, "dev")
-    return [str(problem) for problem in feasibility.problems(settings, single_node.sized(settings), host)]
+    return [str(problem) for problem in feasibility.problems(settings, topologies.sized(settings), host)]
 
 
 def need(raw: dict[str, object] | None = None):
-    return single_node.sized(load_settings(raw or {}, "dev"))
+    return topologies.sized(load_settings(raw or {}, "dev"))
 
 
 def test_a_roomy_host_and_an_unknown_one_are_fine():
@@ -126,7 +126,7 @@ def test_all_of_it_at_once_with_the_lines_it_was_set_on():
         memory_bytes=64 * MIB, free_disk_bytes=0, open_files_hard_limit=1, port_holders={"access.port": "container web"}
     )
     origins = {"limits": "Pulumi.dev.yaml:2", "limits.memory_mib": "Pulumi.dev.yaml:3"}
-    found = placed(feasibility.problems(settings, single_node.sized(settings), host), origins)
+    found = placed(feasibility.problems(settings, topologies.sized(settings), host), origins)
     assert [(problem.path, problem.origin) for problem in found] == [
         ("limits.memory_mib", "Pulumi.dev.yaml:3"),
         ("limits.memory_mib", "Pulumi.dev.yaml:3"),

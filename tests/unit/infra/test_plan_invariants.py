@@ -16,7 +16,7 @@ from infra import plan as plan_types
 from infra.plan import Container, Plan, Security, StoreGroup, StoreVolume
 from infra.settings import Settings, load_settings
 from infra.sizing.coefficients import GIB, MIB
-from infra.topologies import single_node
+from infra import topologies
 
 TYPES = [
     kind
@@ -41,7 +41,7 @@ LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points", "reload_watch"
 
 def laid_down(raw=None, *, host_files=1_048_576) -> Plan:
     settings = load_settings(raw or {}, "dev")
-    return single_node.plan("dev", settings, single_node.sized(settings), host_files)
+    return topologies.plan("dev", settings, topologies.sized(settings), host_files)
 
 
 def test_every_type_is_frozen():
@@ -99,7 +99,7 @@ def test_containers_are_hardened_unless_said_otherwise():
 
 
 def test_limits_come_from_the_sizing_unless_set_by_hand():
-    need = single_node.sized(load_settings({}, "dev"))
+    need = topologies.sized(load_settings({}, "dev"))
     computed = laid_down().store_group
     assert computed.server.resources.memory_limit_bytes == need.memory_limit_bytes
     assert computed.server.resources.memory_reservation_bytes == need.memory_reservation_bytes
@@ -130,7 +130,7 @@ def test_open_files_are_generous_but_never_more_than_the_host_grants(host_files,
 def test_open_files_are_never_below_the_need_when_the_host_is_not_known(monkeypatch):
     monkeypatch.setattr(single_node, "OPEN_FILES_PREFERRED", 10)
     settings = load_settings({}, "dev")
-    need = single_node.sized(settings)
+    need = topologies.sized(settings)
     assert laid_down(host_files=None).store_group.server.resources.open_files == need.open_files
 
 
@@ -179,7 +179,7 @@ def test_whatever_the_settings_allow_the_api_and_the_probe_take(monkeypatch, gro
     if name == "growth_percent_per_month":
         section = section.model_copy(update={"horizon_months": 1})  # for longer, the host is found too small
     settings = Settings().model_copy(update={group: section})
-    server = single_node.plan("dev", settings, single_node.sized(settings), None).store_group.server
+    server = topologies.plan("dev", settings, topologies.sized(settings), None).store_group.server
     for key, text in server.environment.items():
         monkeypatch.setenv(key, text)
     api_settings.load_settings()

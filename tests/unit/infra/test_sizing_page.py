@@ -11,7 +11,7 @@ from infra import document
 from infra.settings import load_settings
 from infra.sizing import coefficients as c
 from infra.sizing import report
-from infra.topologies import single_node
+from infra import topologies
 from ops import size
 
 PAGE = (document.ROOT / "docs" / "sizing.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_the_pages_comparison_is_the_codes():
         corpus = {"vectors": vectors, "dimensions": dimensions, "model": "custom", "batch_rows": 500}
         if dimensions == 384:
             corpus = {"vectors": vectors}
-        need = single_node.sized(load_settings({"corpus": corpus}, "x"))
+        need = topologies.sized(load_settings({"corpus": corpus}, "x"))
         assert need.memory_limit_bytes == limit * c.MIB
         assert limit > rule
 
@@ -54,7 +54,7 @@ def test_the_page_says_every_coefficient():
 
 
 def test_the_table_adds_up_and_shows_limits_set_by_hand():
-    need = single_node.sized(load_settings({}, "dev"))
+    need = topologies.sized(load_settings({}, "dev"))
     text = report.table(need, memory_limit_bytes=4096 * c.MIB, disk_bytes=50 * c.GIB)
     memory, disk = text.split("  disk\n")
     shown = [
@@ -72,7 +72,7 @@ def test_the_table_adds_up_and_shows_limits_set_by_hand():
 
 
 def test_every_term_is_a_line_of_the_table():
-    need = single_node.sized(load_settings({}, "dev"))
+    need = topologies.sized(load_settings({}, "dev"))
     text = report.table(need)
     for term in (*need.memory_terms, *need.disk_terms):
         assert re.search(rf"^    {re.escape(term.name)} .* MB  {re.escape(term.arithmetic)}$", text, re.MULTILINE), term

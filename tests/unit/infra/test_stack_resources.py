@@ -10,7 +10,7 @@ import pytest
 from infra import images
 from infra.platforms.docker import DockerStack
 from infra.settings import load_settings
-from infra.topologies import single_node
+from infra import topologies
 from tests.unit.infra.pulumi_recorder import Recorder, is_secret, record
 
 CONTAINER = "docker:index/container:Container"
@@ -43,7 +43,7 @@ def rendered(raw=None, host: images.BuildHost = images.BuildHost(), stack: str =
     settings = load_settings(raw or {}, stack)
 
     def program() -> None:
-        plan = single_node.plan(stack, settings, single_node.sized(settings), 1_048_576)
+        plan = topologies.plan(stack, settings, topologies.sized(settings), 1_048_576)
         DockerStack(plan, images.specs(settings), host, settings.registry)
 
     return record(program, stack)
@@ -92,7 +92,7 @@ def test_only_the_server_mounts_the_store(dev):
 
 
 def test_memory_is_all_the_container_gets(dev):
-    need = single_node.sized(load_settings({}, "dev"))
+    need = topologies.sized(load_settings({}, "dev"))
     server = dev.one(CONTAINER, "api").inputs
     assert server["memory"] == server["memorySwap"] == need.memory_limit_bytes // (1 << 20)
     assert server["memoryReservation"] == need.memory_reservation_bytes // (1 << 20) <= server["memory"]
@@ -111,7 +111,7 @@ def test_the_container_is_hardened(dev):
 
 
 def test_the_container_is_checked_waited_for_and_stopped_with_grace(dev):
-    need = single_node.sized(load_settings({}, "dev"))
+    need = topologies.sized(load_settings({}, "dev"))
     server = dev.one(CONTAINER, "api")
     assert server.inputs["healthcheck"] == {
         "tests": ["CMD", "/opt/cortex/bin/healthcheck"],
@@ -259,7 +259,7 @@ def test_the_url_is_one_a_client_on_the_host_can_use(address, url):
     urls = []
 
     def program() -> None:
-        plan = single_node.plan("dev", settings, single_node.sized(settings), None)
+        plan = topologies.plan("dev", settings, topologies.sized(settings), None)
         urls.append(DockerStack(plan, images.specs(settings), images.BuildHost(), None).url)
 
     record(program)

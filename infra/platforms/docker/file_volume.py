@@ -1,28 +1,28 @@
-"""Secret files for read-only containers: a one-shot writer fills a small volume, others mount it read-only.
+"""Files for read-only containers: a one-shot writer fills a small volume.
 
 Nothing of it shows in `docker inspect`, and a changed file replaces only the writer.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 
 import pulumi
 import pulumi_docker as docker
 
 from infra import names
-from infra.plan import SecretVolume, Security, Token, TokenFile
+from infra.plan import FileVolume, Security
 from infra.platforms.docker.labels import labels
 
 # The writer hands the files to the group of the containers that read them; root keeps the ownership.
 FILE_MODE = "0440"
 WRITER_MEMORY_MIB = 64
+# A reader sees each file as it was or as it is, never half of it: written beside it, then renamed.
+NEW = ".new"
 
 
-class SecretFiles(pulumi.ComponentResource):
-    """A volume with secret files, and the writer that fills it.
+class Files(pulumi.ComponentResource):
+    """A volume with files, and the writer that fills it.
 
     Attributes:
         volume_name: Name of the volume on the host, known once the files are in place.
@@ -33,26 +33,27 @@ class SecretFiles(pulumi.ComponentResource):
     def __init__(
         self,
         stack: str,
-        secrets: SecretVolume,
-        tokens: Mapping[str, tuple[Token, pulumi.Output[str]]],
+        files: FileVolume,
+        secrets: Mapping[str, pulumi.Output[str]],
         *,
         image_id: pulumi.Input[str],
         security: Security,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("cortex:docker:SecretFiles", secrets.name, None, opts)
+        super().__init__("cortex:docker:SecretFiles", files.name, None, opts)
         volume = docker.Volume(
-            secrets.name,
-            name=names.on_host(stack, secrets.name),
+            files.name,
+            name=names.on_host(stack, files.name),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["labels"]),
         )
-        paths = [f"{secrets.mount_path}/{file.name}" for file in secrets.files]
+        content = pulumi.Output.all(**{key: secrets[key] for key in files.secrets}).apply(files.content)
+        folder = files.mount_path
         writer = docker.Container(
-            f"{secrets.name}-writer",
+            f"{files.name}-writer",
             labels=labels(stack, names.WRITER),
             image=image_id,
             entrypoints=["/bin/sh", "-euc"],
-            command=[f"chown 0:{security.gid} {' '.join(paths)} && chmod {FILE_MODE} {' '.join(paths)}"],
+            command=[_put_in_place(folder, files.files, security.gid)],
             user="0:0",
             network_mode="none",
             must_run=False,
@@ -63,10 +64,9 @@ class SecretFiles(pulumi.ComponentResource):
             memory_swap=WRITER_MEMORY_MIB,
             capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_CHOWN", "CAP_FOWNER"]),
             security_opts=["no-new-privileges"],
-            mounts=[docker.ContainerMountArgs(type="volume", source=volume.name, target=secrets.mount_path)],
+            mounts=[docker.ContainerMountArgs(type="volume", source=volume.name, target=folder)],
             uploads=[
-                docker.ContainerUploadArgs(file=path, content=_content(file, tokens))
-                for path, file in zip(paths, secrets.files, strict=True)
+                docker.ContainerUploadArgs(file=f"{folder}/{name}{NEW}", content=content[name]) for name in files.files
             ],
             # Deleting the old writer first would replace whoever depends on it, the server above all; so its name is
             # left to Pulumi, and the labels tell whose it is.
@@ -76,17 +76,12 @@ class SecretFiles(pulumi.ComponentResource):
         self.register_outputs({"volume_name": self.volume_name})
 
 
-def _content(file: TokenFile, tokens: Mapping[str, tuple[Token, pulumi.Output[str]]]) -> pulumi.Output[str]:
-    chosen = [tokens[name] for name in file.tokens]
-    return pulumi.Output.all(*(value for _, value in chosen)).apply(
-        lambda values: token_hashes([token for token, _ in chosen], values)
+def _put_in_place(folder: str, wanted: tuple[str, ...], gid: int) -> str:
+    """The writer's shell script: owner and mode, then all names at once; what is no longer wanted goes last."""
+    new = " ".join(f"{name}{NEW}" for name in wanted)
+    keep = "|".join(wanted)
+    return (
+        f"cd {folder}; chown 0:{gid} {new}; chmod {FILE_MODE} {new};"
+        f' for each in {" ".join(wanted)}; do mv -f "$each{NEW}" "$each"; done;'
+        f' for each in *; do case "$each" in {keep}) ;; *) rm -rf "$each" ;; esac; done'
     )
-
-
-def token_hashes(tokens: list[Token], values: list[str]) -> str:
-    """The token file: names, roles and SHA-256 hashes as JSON. The tokens themselves never reach a container."""
-    entries = [
-        {"name": token.name, "role": token.role.value, "sha256": hashlib.sha256(value.encode()).hexdigest()}
-        for token, value in zip(tokens, values, strict=True)
-    ]
-    return json.dumps(entries, indent=1) + "\n"

@@ -1,0 +1,39 @@
+"""client-server: API replicas without a store, and one Chroma server that has it; the gateway before both."""
+
+from __future__ import annotations
+
+from infra.plan import ApiReplicas, Plan, StoreGroup, StoreVolume
+from infra.settings import Settings
+from infra.sizing import StackSizing
+from infra.topologies import api, chroma, gateway
+from infra.topologies.parts import APP, DATA, EDGE, STORE_PATH
+
+NETWORKS = (EDGE, APP, DATA)
+REPLICAS = 2
+"""One serves while the other is replaced."""
+
+
+def replicas(settings: Settings) -> int:
+    """How many API replicas there are."""
+    return settings.api.replicas or REPLICAS
+
+
+def plan(stack: str, settings: Settings, need: StackSizing, open_files_hard_limit: int | None) -> Plan:
+    """Lay the topology down; arguments as of `infra.topologies.plan`."""
+    if need.replica is None:
+        raise ValueError("the sizing is of another topology")
+    disk_bytes = settings.limits.disk_bytes or need.store.disk_bytes
+    server = chroma.server(stack, settings, need.store, disk_bytes, open_files_hard_limit)
+    one = api.replica(
+        stack, settings, need.replica, store=need.store, disk_bytes=disk_bytes, hard_limit=open_files_hard_limit
+    )
+    return Plan(
+        stack=stack,
+        networks=NETWORKS,
+        store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server),
+        api=ApiReplicas(one, need.replicas),
+        gateway=gateway.container(stack, settings, need.gateway_memory_bytes, NETWORKS, open_files_hard_limit),
+        words=gateway.words(settings),
+        tokens=gateway.tokens(settings),
+        certificate=gateway.certificate(settings),
+    )
