@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from infra.sizing import coefficients as c
-from infra.sizing.sizing import ReplicaSizing, Sizing, StackSizing, Term
+from infra.sizing.replica import ReplicaSizing
+from infra.sizing.sizing import Sizing, Term
+from infra.sizing.stack import StackSizing
 
 
 def table(sizing: Sizing, *, memory_limit_bytes: int | None = None, disk_bytes: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The formulas: memory, disk, open files, start-up and stop times of the process that holds a store, and of others."""
+"""The formulas: memory, disk, open files, start-up and stop times of the process that holds a store."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ def size(
         corpus=corpus,
         process=process,
         memory_terms=memory,
-        memory_limit_bytes=_round_up(_divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB),
-        memory_reservation_bytes=_round_up(peak_bytes - work_bytes, c.MIB),
+        memory_limit_bytes=round_up(divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB),
+        memory_reservation_bytes=round_up(peak_bytes - work_bytes, c.MIB),
         headroom_percent=headroom_percent,
         disk_terms=disk,
         disk_percent=disk_percent,
-        disk_bytes=_round_up(_divide_up(stored_bytes * 100, disk_percent), c.GIB),
+        disk_bytes=round_up(divide_up(stored_bytes * 100, disk_percent), c.GIB),
         open_files=c.PROCESS_FILES + c.COLLECTION_FILES * corpus.collections + 2 * concurrent_requests,
         startup_s=c.START_BASE_S
         + math.ceil(corpus.vectors * corpus.dimensions / (384 * c.REBUILD_VECTORS_PER_S_AT_384)),
@@ -109,74 +109,6 @@ def size(
             corpus.vectors / 1e6 / c.RULE_MILLION_VECTORS_PER_GB * corpus.dimensions / c.RULE_DIMENSIONS * 1e9
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaSizing:
-    """What one API without a store needs. Bytes and seconds, as of `Sizing`."""
-
-    process: Process
-    memory_terms: tuple[Term, ...]
-    memory_limit_bytes: int
-    memory_reservation_bytes: int
-    headroom_percent: int
-    open_files: int
-    startup_s: int
-    stop_grace_s: int
-
-    @property
-    def memory_peak_bytes(self) -> int:
-        """Predicted peak of the process, bytes."""
-        return sum(term.amount_bytes for term in self.memory_terms)
-
-
-def size_replica(
-    corpus: StoredCorpus,
-    process: Process,
-    *,
-    concurrent_requests: int,
-    request_body_bytes: int,
-    headroom_percent: int,
-) -> ReplicaSizing:
-    """Compute what one API without a store needs; arguments as of `size`."""
-    kept = (
-        Term("process", process.base_bytes, process.name),
-        Term("guard", c.GUARD_BYTES, "in front of the server"),
-    )
-    terms = (*kept, _work(corpus, process, request_body_bytes))
-    peak_bytes = sum(term.amount_bytes for term in terms)
-    return ReplicaSizing(
-        process=process,
-        memory_terms=terms,
-        memory_limit_bytes=_round_up(_divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB),
-        memory_reservation_bytes=_round_up(sum(term.amount_bytes for term in kept), c.MIB),
-        headroom_percent=headroom_percent,
-        open_files=c.PROCESS_FILES + 2 * 2 * concurrent_requests,
-        startup_s=c.START_BASE_S,
-        stop_grace_s=c.STOP_BASE_S + math.ceil(corpus.batch_rows / c.SLOWEST_WRITE_ROWS_PER_S),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class StackSizing:
-    """What a whole stack needs.
-
-    Attributes:
-        store: Whoever holds the store.
-        replica: One API without a store; None where there is none.
-        replicas: How many of those.
-        gateway_memory_bytes: Memory limit of the gateway.
-    """
-
-    store: Sizing
-    replica: ReplicaSizing | None
-    replicas: int
-    gateway_memory_bytes: int
-
-    @property
-    def beside_bytes(self) -> int:
-        """Memory limits of everything but the store's server, bytes."""
-        return self.gateway_memory_bytes + (self.replica.memory_limit_bytes * self.replicas if self.replica else 0)
 
 
 INDEXES, COLLECTIONS, WORK, SCRUB = "indexes", "collections", "work", "scrub"
@@ -200,11 +132,11 @@ def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int
             corpus.collections * c.COLLECTION_BYTES,
             f"{corpus.collections:,} x {c.COLLECTION_BYTES / c.MB:g} MB",
         ),
-        _work(corpus, process, request_body_bytes),
+        work_term(corpus, process, request_body_bytes),
     )
 
 
-def _work(corpus: StoredCorpus, process: Process, request_body_bytes: int) -> Term:
+def work_term(corpus: StoredCorpus, process: Process, request_body_bytes: int) -> Term:
     """What requests need on top: one text batch is embedded, and one batch written, at a time."""
     rows_bytes = corpus.batch_rows * 4 * corpus.dimensions
     bodies_bytes = c.BODIES_IN_FLIGHT * c.BODY_FACTOR * request_body_bytes
@@ -240,9 +172,11 @@ def disk_terms(corpus: StoredCorpus) -> tuple[Term, ...]:
     )
 
 
-def _round_up(amount: int, unit: int) -> int:
-    return _divide_up(amount, unit) * unit
+def round_up(amount: int, unit: int) -> int:
+    """The least multiple of a unit that is not below an amount."""
+    return divide_up(amount, unit) * unit
 
 
-def _divide_up(amount: int, by: int) -> int:
+def divide_up(amount: int, by: int) -> int:
+    """A quotient, rounded up."""
     return -(-amount // by)
