@@ -60,6 +60,23 @@ def test_health_before_the_store_is_open_and_after_a_stop(make_api, gateway_head
     assert (stopping.status_code, stopping.headers["connection"]) == (503, "close")
 
 
+def test_lingering_is_unhealthy_and_still_serves(make_api):
+    api = make_api(stop_linger_s=5)
+    assert api.runtime.begin_linger()
+    health = api.anonymous.get("/healthz")
+    assert (health.status_code, health.json()["status"]) == (503, "stopping")
+    assert api.admin.post("/v1/collections", json={"name": "late"}).status_code == 201
+    assert api.reader.get("/v1/status").json()["health"]["status"] == "stopping"
+
+
+def test_nothing_lingers_unasked_or_before_the_store_is_open(make_api):
+    api = make_api()
+    assert not api.runtime.begin_linger()
+    assert api.anonymous.get("/healthz").status_code == 200
+    settings = api.runtime.settings.model_copy(update={"stop_linger_s": 5.0})
+    assert not Runtime(settings, lambda: None, lambda: None).begin_linger()
+
+
 def test_canary_shows_in_no_list_and_no_count(make_api):
     api = make_api()
     api.runtime.canary.sing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -154,20 +155,58 @@ def test_data_survives_a_restart_and_a_running_request_survives_the_stop(start, 
     assert again.http.get("/v1/collections/kept/count").json() == {"count": 2}
 
 
-def test_request_that_does_not_end_is_cut_after_the_grace(start, copy_store):
-    process = start(copy_store(), stop_grace_s=0.2)
-    process.until("ok")
-    process.http.post("/v1/collections", json={"name": "kept"}).raise_for_status()
+@contextlib.contextmanager
+def hanging_upload(process):
+    """A streamed load into `kept` that is being served, and sends nothing."""
     with socket.create_connection(("127.0.0.1", process.port)) as hanging:
         head = "POST /v1/collections/kept/documents/stream HTTP/1.1\r\nHost: x\r\n"
         head += HEAD + "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
         hanging.sendall(head.encode())
         while process.http.get("/v1/status").json()["load"]["requests"] < 2:
             time.sleep(0.01)
+        yield
+
+
+def test_request_that_does_not_end_is_cut_after_the_grace(start, copy_store):
+    process = start(copy_store(), stop_grace_s=0.2)
+    process.until("ok")
+    process.http.post("/v1/collections", json={"name": "kept"}).raise_for_status()
+    with hanging_upload(process):
         process.process.send_signal(signal.SIGTERM)
         code, out, _ = process.end(20)
     assert code == 0
     assert "stopping.cut" in out
+
+
+def test_lingering_process_serves_until_it_refuses_and_grants_its_grace_after_that(start, copy_store):
+    process = start(copy_store(), stop_linger_s=2.5, stop_grace_s=1.5)
+    process.until("ok")
+    process.http.post("/v1/collections", json={"name": "kept"}).raise_for_status()
+    with hanging_upload(process):
+        told_s = time.monotonic()
+        process.process.send_signal(signal.SIGTERM)
+        process.until("stopping")
+        assert process.http.get("/healthz").status_code == 503
+        assert process.http.post("/v1/collections", json={"name": "late"}).status_code == 201
+        assert process.http.get("/v1/status").status_code == 200
+        while (answer := process.http.get("/v1/status")).status_code == 200:
+            time.sleep(0.01)
+        assert time.monotonic() - told_s >= 2.5
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:cortex:problem:stopping")
+        code, out, _ = process.end(20)
+        assert time.monotonic() - told_s >= 4.0
+    assert code == 0
+    assert "stopping.cut" in out
+
+
+def test_second_signal_ends_the_lingering_at_once(start, copy_store):
+    process = start(copy_store(), stop_linger_s=60)
+    process.until("ok")
+    process.process.send_signal(signal.SIGTERM)
+    process.until("stopping")
+    assert process.http.get("/v1/status").status_code == 200
+    process.process.send_signal(signal.SIGTERM)
+    assert process.end(20)[0] == 0
 
 
 def test_progress_comes_while_the_body_is_sent(start, copy_store):

@@ -22,18 +22,20 @@ def test_defaults_are_the_containers(monkeypatch):
 
 
 def test_everything_wrong_is_said_at_once(monkeypatch):
-    for name, value in {"PORT": "no", "MAX_K": "0", "LOG_LEVEL": "loud", "SIZING": "[1]", "STOP_GRACE_S": "-1"}.items():
+    wrong = {"PORT": "no", "MAX_K": "0", "LOG_LEVEL": "loud", "SIZING": "[1]", "STOP_GRACE_S": "-1"}
+    for name, value in (wrong | {"STOP_LINGER_S": "60.5"}).items():
         monkeypatch.setenv(f"CORTEX_{name}", value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
     lines = str(caught.value).splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     for name in (
         "CORTEX_PORT=no",
         "CORTEX_MAX_K=0",
         "CORTEX_LOG_LEVEL=loud",
         "CORTEX_SIZING",
         "CORTEX_STOP_GRACE_S=-1",
+        "CORTEX_STOP_LINGER_S=60.5",
     ):
         assert any(line.startswith(name) for line in lines), name
 

@@ -102,7 +102,7 @@ class Admission:
 
     def _require_ready(self) -> None:
         phase = self._phase.current
-        if phase is Phase.OK:
+        if phase in {Phase.OK, Phase.LINGERING}:
             return
         if phase is Phase.STOPPING:
             headers = {"Retry-After": "5", "Connection": "close"}

@@ -55,8 +55,9 @@ class HealthAnswer(BaseModel):
 def judged(runtime: Runtime) -> tuple[int, dict[str, Any]]:
     """HTTP status and body. The age is for the reader to judge: a canary that hangs stops counting here."""
     last = runtime.canary.last if runtime.canary else None
-    status: str = runtime.phase.current
-    if runtime.phase.current is Phase.OK and (last is None or _failed(last, runtime)):
+    phase = runtime.phase.current
+    status: str = Phase.STOPPING if phase is Phase.LINGERING else phase
+    if phase is Phase.OK and (last is None or _failed(last, runtime)):
         status = "failing"
     warming, remote = runtime.warming, runtime.settings.is_remote
     age_s = round(time.monotonic() - (last.at_s if last else runtime.started_at_s), 3)

@@ -6,10 +6,12 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Starting until the store is open; stopping from the first SIGTERM on."""
+    """Starting until the store is open; from the first SIGTERM on lingering, if it is told to, then stopping."""
 
     STARTING = "starting"
     OK = "ok"
+    LINGERING = "lingering"
+    """Requests are still taken, but whoever asks is told not to send more."""
     STOPPING = "stopping"
 
 
@@ -28,6 +30,12 @@ class PhaseHolder:
         """The store is open; ignored once stopping."""
         if self._current is Phase.STARTING:
             self._current = Phase.OK
+
+    def linger(self) -> bool:
+        """Take leave; False, and ignored, when nothing is served."""
+        if self._current is Phase.OK:
+            self._current = Phase.LINGERING
+        return self._current is Phase.LINGERING
 
     def stop(self) -> None:
         """No new work from here on."""

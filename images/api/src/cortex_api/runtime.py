@@ -135,6 +135,10 @@ class Runtime:
         self._thread = threading.Thread(target=run, name="open", daemon=True)
         self._thread.start()
 
+    def begin_linger(self) -> bool:
+        """Health says `stopping` from here on, requests are still taken; False when not told to, or not open."""
+        return self.settings.stop_linger_s > 0 and self.phase.linger()
+
     def begin_stop(self) -> None:
         """No new work and no canary from here on."""
         self.phase.stop()

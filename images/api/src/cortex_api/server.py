@@ -1,4 +1,4 @@
-"""Serving and stopping: after SIGTERM no new work, running requests end, then the socket closes."""
+"""Serving and stopping: after SIGTERM a while as before, then no new work, running requests end, all closes."""
 
 from __future__ import annotations
 
@@ -56,14 +56,19 @@ class Server(uvicorn.Server):
             self.should_exit = self.force_exit = True
             return
         _log.info("stopping", signal=signal.Signals(sig).name, requests=self._runtime.load.requests)
-        self._runtime.begin_stop()
-        self._draining = self._loop.create_task(self._drain())
+        lingers = self._runtime.begin_linger()
+        if not lingers:
+            self._runtime.begin_stop()
+        self._draining = self._loop.create_task(self._drain(lingers))
 
     def stop_now(self) -> None:
         """End from another thread (the store could not be opened)."""
         self.should_exit = True
 
-    async def _drain(self) -> None:
+    async def _drain(self, lingers: bool) -> None:
+        if lingers:
+            await asyncio.sleep(self._runtime.settings.stop_linger_s)
+            self._runtime.begin_stop()
         deadline = asyncio.get_running_loop().time() + self._runtime.settings.stop_grace_s
         while self._runtime.load.requests and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_POLL_S)

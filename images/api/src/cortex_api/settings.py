@@ -73,7 +73,10 @@ class Settings(BaseSettings):
     max_concurrent_requests: int = Field(16, ge=1, le=1_000)
     max_collections: int = Field(100, ge=1, le=10_000)
 
-    stop_grace_s: float = Field(30.0, ge=0, le=3_600, description="for running requests to end after SIGTERM")
+    stop_linger_s: float = Field(
+        0.0, ge=0, le=60, description="after SIGTERM: health says stopping, and requests are still taken"
+    )
+    stop_grace_s: float = Field(30.0, ge=0, le=3_600, description="after that, for running requests to end")
     canary_interval_s: float = Field(60.0, gt=0, le=86_400)
     lock_fd: int | None = Field(None, ge=3, description="set by the guard: the descriptor that holds the store's lock")
     health_state_path: Path = Field(
