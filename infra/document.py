@@ -12,7 +12,7 @@ from infra import topologies
 from infra.gateway import reference as gateway_reference
 from infra.settings import load_settings, project_schema
 from infra.settings import reference as settings_reference
-from infra.sizing import Sizing, report
+from infra.sizing import StackSizing, report
 from infra.sizing import reference as sizing_reference
 from infra.sizing.coefficients import GIB, MIB
 
@@ -41,7 +41,7 @@ def rendered(page: str) -> str:
 
 
 def _example() -> str:
-    return f"```\n{report.table(_sized(*EXAMPLE))}\n```\n"
+    return f"```\n{report.stack_table(_sized(*EXAMPLE))}\n```\n"
 
 
 def _compared() -> str:
@@ -52,7 +52,7 @@ def _comparison() -> Iterator[str]:
     yield "| vectors | dimensions | predicted peak | limit | rule of 0.245 | volume |"
     yield "| ---: | ---: | ---: | ---: | ---: | ---: |"
     for vectors, dimensions in COMPARED:
-        need = _sized(vectors, dimensions)
+        need = _sized(vectors, dimensions).store
         yield (
             f"| {vectors:,} | {dimensions:,} | {need.memory_peak_bytes / MIB:,.0f} MiB"
             f" | {need.memory_limit_bytes / MIB:,.0f} MiB | {need.rule_memory_bytes / MIB:,.0f} MiB"
@@ -60,11 +60,11 @@ def _comparison() -> Iterator[str]:
         )
 
 
-def _sized(vectors: int, dimensions: int) -> Sizing:
+def _sized(vectors: int, dimensions: int) -> StackSizing:
     corpus = {"vectors": vectors, "dimensions": dimensions, "model": "custom", "batch_rows": 500}
     if dimensions == EXAMPLE[1]:
         corpus = {"vectors": vectors, "dimensions": dimensions}
-    return topologies.sized(load_settings({"corpus": corpus}, "(sizing)")).store
+    return topologies.sized(load_settings({"corpus": corpus}, "(sizing)"))
 
 
 PLACES: Mapping[str, Callable[[], str]] = {

@@ -64,7 +64,8 @@ def secret_files(
             raise ValueError("the inner credential must be one word of ASCII characters")
     made = {
         files.TOKENS: token_map(tokens),
-        files.REACHES: reach_map(tokens),
+        # Docker takes no empty file.
+        files.REACHES: reach_map(tokens) or "# no token is limited\n",
         files.INNER_CREDENTIAL: f"credential {inner_credential}\n",
         files.CERTIFICATE: certificate,
     }

@@ -74,7 +74,7 @@ class ClientServer:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Where the gateway listens.
+    """Where the gateway listens: on ports that none of the servers behind it has (`waiting.NOWHERE`).
 
     Attributes:
         tls_port: For callers.
@@ -86,7 +86,7 @@ class Doors:
 
     tls_port: int = 8443
     plain_port: int | None = None
-    inner_port: int = 8000
+    inner_port: int = 8001
     metrics_port: int = 8405
     address: str = ""
 

@@ -83,8 +83,9 @@ def lone(gateway: Gateway, name: str, server: Server, connections: str) -> list[
     ]
 
 
-# An address that leads nowhere (RFC 6666), for a name that has none yet: without any, a server is out of service, and
-# its callers are turned away instead of waiting.
-NOWHERE = "100::1"
+# An address where nobody listens, for a name that has none yet: without any, a server is out of service, and its
+# callers are turned away instead of waiting. It must be refused as a server that restarts is: what leads out of the
+# container is tried without a pause, or not at all. The gateway's own doors have other ports (`Doors`).
+NOWHERE = "127.255.255.254"
 NAMED_OR_NOWHERE = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,{NOWHERE}"
 NAMED_LATER = f"resolvers {NAMES} resolve-prefer ipv4 init-addr none"

@@ -26,7 +26,7 @@ from infra.topologies.parts import (
 )
 from infra.vocabulary import Purpose, Topology
 
-PLAIN_PORT = 8080
+PLAIN_PORT = 8444
 CPUS = 2.0
 STARTUP_S = 30
 # Requests that run while the gateway itself is replaced.

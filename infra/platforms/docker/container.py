@@ -73,7 +73,8 @@ def arguments(
         "log_opts": {"max-size": f"{container.log.max_file_mib}m", "max-file": str(container.log.max_files)},
         "ports": _ports(container),
         "mounts": mounts,
-        "network_mode": networks[container.networks[0]],
+        # Networks get their aliases only when they are connected afterwards; the default one is left before the start.
+        "network_mode": "bridge",
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=networks[name], aliases=[container.name])
             for name in container.networks
