@@ -56,13 +56,7 @@ def problems(settings: Settings, stack_need: StackSizing, host: Host) -> Iterato
         )
     yield from _memory(settings, need, stack_need.beside_bytes, host)
     yield from _disk(settings, need, host)
-    if host.open_files_hard_limit is not None and need.open_files > host.open_files_hard_limit:
-        yield Problem(
-            "corpus.collections",
-            f"needs {need.open_files:,} open files, and this host grants {host.open_files_hard_limit:,} at most",
-            "raise the hard limit of the Docker daemon (LimitNOFILE), or set fewer collections",
-            str(settings.corpus.collections),
-        )
+    yield from _open_files(settings, stack_need, host)
     for setting, holder in host.port_holders.items():
         port = settings.published_ports[setting]
         yield Problem(
@@ -83,6 +77,24 @@ def certificate_problems(settings: Settings, now: datetime) -> Iterator[Problem]
             problem,
             "give certificate, chain and key as one PEM text: pulumi config set --path --secret tls.given < FILE",
         )
+
+
+def _open_files(settings: Settings, need: StackSizing, host: Host) -> Iterator[Problem]:
+    granted = host.open_files_hard_limit
+    if granted is None:
+        return
+    wanted = (
+        ("corpus.collections", need.store.open_files, "collections", settings.corpus.collections),
+        ("gateway.connections", need.gateway_open_files, "connections", settings.gateway.connections),
+    )
+    for path, files, fewer, value in wanted:
+        if files > granted:
+            yield Problem(
+                path,
+                f"needs {files:,} open files, and this host grants {granted:,} at most",
+                f"raise the hard limit of the Docker daemon (LimitNOFILE), or set fewer {fewer}",
+                str(value),
+            )
 
 
 def _memory(settings: Settings, need: Sizing, beside_bytes: int, host: Host) -> Iterator[Problem]:

@@ -88,7 +88,8 @@ def reach_map(tokens: Sequence[GatewayToken]) -> str:
 
 
 def _fields(token: GatewayToken) -> str:
-    end = str(int(token.expires_at.timestamp())) if token.expires_at else NO_END
+    # Whatever ended before 1970 has ended: nothing of it may read as NO_END.
+    end = str(max(1, int(token.expires_at.timestamp()))) if token.expires_at else NO_END
     return SEPARATOR.join((token.role.value, token.name, end, LIMITED if token.reaches else UNLIMITED))
 
 

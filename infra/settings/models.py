@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from infra import embedding_models
+from infra.gateway import pattern
 from infra.vocabulary import MemoryShort, Platform, Precision, Role, Topology
 
 
@@ -28,10 +29,23 @@ def _known(model: str) -> str:
     return model
 
 
+def _as_text(value: Any) -> Any:
+    """A bare number would be taken as seconds since 1970; a year was meant."""
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and "-" not in value[1:]):
+        raise ValueError("is not a time")
+    return value
+
+
 def _zoned(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("has no time zone")
     return moment
+
+
+def _in_a_path(reach: str) -> str:
+    for name in reach.split("/"):
+        pattern.spellings(name)
+    return reach
 
 
 def _generations(numbers: tuple[int, ...]) -> tuple[int, ...]:
@@ -45,10 +59,10 @@ MOST_GENERATIONS = 1_000_000
 Number = Annotated[int, BeforeValidator(_no_boolean)]
 Decimal = Annotated[float, BeforeValidator(_no_boolean), AllowInfNan(False)]
 Model = Annotated[str, AfterValidator(_known)]
-Moment = Annotated[datetime, AfterValidator(_zoned)]
+Moment = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_zoned)]
 Generations = Annotated[tuple[Number, ...], AfterValidator(_generations)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9*:][A-Za-z0-9.:-]{0,252}$")]
-Reach = Annotated[str, Field(pattern=r"^[^/\s]+(/[^/\s]+)?$")]
+Reach = Annotated[str, Field(pattern=r"^[^/\s]+(/[^/\s]+)?$"), AfterValidator(_in_a_path)]
 
 
 # At 384 dimensions the computed memory limit is then above 120 GiB: what outgrows it needs more than one server.

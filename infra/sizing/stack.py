@@ -17,12 +17,14 @@ class StackSizing:
         replica: One API without a store; None where there is none.
         replicas: How many of those.
         gateway_memory_bytes: Memory limit of the gateway.
+        gateway_open_files: Descriptors the gateway needs.
     """
 
     store: Sizing
     replica: ReplicaSizing | None
     replicas: int
     gateway_memory_bytes: int
+    gateway_open_files: int
 
     @property
     def beside_bytes(self) -> int:

@@ -42,6 +42,7 @@ def sized(settings: Settings) -> StackSizing:
         replica=replica if apart else None,
         replicas=client_server.replicas(settings) if apart else 0,
         gateway_memory_bytes=gateway.memory_limit_bytes(settings, headroom),
+        gateway_open_files=gateway.needed_open_files(settings),
     )
 
 

@@ -79,6 +79,11 @@ def memory_limit_bytes(settings: Settings, headroom_percent: int) -> int:
     return -(-peak_bytes * (100 + headroom_percent) // 100 // MIB) * MIB
 
 
+def needed_open_files(settings: Settings) -> int:
+    """Descriptors that the container needs."""
+    return sockets.open_files(rendered("", settings))
+
+
 def container(
     stack: str, settings: Settings, limit_bytes: int, networks: tuple[Network, ...], hard_limit: int | None
 ) -> Container:
@@ -105,7 +110,7 @@ def container(
             memory_limit_bytes=limit_bytes,
             memory_reservation_bytes=memory.BASE_BYTES,
             cpus=CPUS,
-            open_files=open_files(sockets.open_files(made), hard_limit),
+            open_files=open_files(needed_open_files(settings), hard_limit),
         ),
         stop_grace_s=STOP_GRACE_S,
         health=health_check(settings, STARTUP_S),
