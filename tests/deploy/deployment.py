@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,18 @@ HEALTHY_LIMIT_S = 120
 COMMAND_LIMIT_S = 900
 
 
+def free_ports(count: int) -> list[int]:
+    """Different loopback ports that nothing listens on."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 def free_port() -> int:
     """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def wait_for(condition: Callable[[], Any], what: str, limit_s: float = HEALTHY_LIMIT_S) -> Any:
@@ -108,40 +116,60 @@ class Deployment(Stack):
             self.run("destroy", "--yes", "--skip-preview")
         self.docker(["volume", "rm", "--force", self.volume])
 
-    @property
-    def container(self) -> str:
-        """Name of the server's container."""
-        return self.output("container")
-
-    def inspect(self) -> dict[str, Any]:
-        """What Docker says of the server's container."""
-        inspected: dict[str, Any] = json.loads(self.docker(["inspect", self.container]))[0]
+    def inspect(self, part: str | None = None) -> dict[str, Any]:
+        """What Docker says of a container: of the store's server, or of another part such as `gateway`."""
+        inspected: dict[str, Any] = json.loads(self.docker(["inspect", self.container(part)]))[0]
         return inspected
 
-    def health(self) -> str:
-        """Docker's word on the container's health."""
-        return str(self.inspect()["State"]["Health"]["Status"])
+    def health(self, part: str | None = None) -> str:
+        """Docker's word on a container's health."""
+        return str(self.inspect(part)["State"]["Health"]["Status"])
 
     def wait_healthy(self) -> None:
-        """Wait until Docker calls the container healthy."""
-        wait_for(lambda: self.health() == "healthy", f"{self.container} to be healthy")
+        """Wait until Docker calls every container healthy, and the gateway passes requests on."""
+        for part in self.parts():
+            wait_for(lambda part=part: self.health(part) == "healthy", f"{part} to be healthy")
+        wait_for(self.serves, f"{self.output('url')}/healthz to be well")
 
-    def host(self, user: str | None = None) -> Any:
-        """The inside of the container, for testinfra."""
-        return testinfra.get_host(f"docker://{user + '@' if user else ''}{self.container}")
+    def serves(self) -> bool:
+        """Whether the stack says of itself, from outside, that it is well."""
+        try:
+            with self.client() as client:
+                return client.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
 
-    def client(self, token: str | None = None) -> httpx.Client:
-        """An HTTP client of the API with an admin token."""
+    def host(self, user: str | None = None, part: str | None = None) -> Any:
+        """The inside of a container, for testinfra."""
+        return testinfra.get_host(f"docker://{user + '@' if user else ''}{self.container(part)}")
+
+    def trust(self) -> ssl.SSLContext:
+        """What a client trusts that was given the stack's own authority, and nothing else."""
+        return ssl.create_default_context(cadata=self.authority)
+
+    def client(self, token: str | None = None, *, trust: ssl.SSLContext | None = None) -> httpx.Client:
+        """An HTTP client of the gateway, by TLS.
+
+        Args:
+            token: A word of a token; the admin's without one.
+            trust: Whom the client trusts, if not the stack's own authority.
+        """
         return httpx.Client(
             base_url=self.output("url"),
-            headers={"Authorization": f"Bearer {token or self.output('token')}"},
+            headers={"Authorization": f"Bearer {token or self.token()}"},
+            verify=trust or self.trust(),
             timeout=60,
             trust_env=False,
         )
 
+    def metrics_client(self) -> httpx.Client:
+        """An HTTP client of the published door for metrics and the guard's endpoints."""
+        port = self.settings["health"]["port"]
+        return httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+
 
 def server_pid(deployment: Deployment) -> int:
-    """Id, on the host, of the API's process."""
-    lines = deployment.docker(["top", deployment.container, "-o", "pid,args"]).splitlines()[1:]
+    """Id, on the host, of the API's process in the store's server."""
+    lines = deployment.docker(["top", deployment.container(), "-o", "pid,args"]).splitlines()[1:]
     (pid,) = [int(line.split()[0]) for line in lines if line.endswith("-m cortex_api") and "guard" not in line]
     return pid
