@@ -18,6 +18,11 @@ _ROWS = (
         "`chroma run` 1.5.9, regression over 12 loads (10k to 100k records, 128 to 1,024 dimensions), residual < 1 MB",
     ),
     (
+        "process, API replica",
+        f"{c.REPLICA.base_bytes / c.MB:g} MB",
+        "RSS of a replica in its container after its first requests, model loaded: 158 MB",
+    ),
+    (
         "record in memory",
         f"4 x dimensions + {c.EMBEDDED.vector_overhead_bytes} B"
         + (
