@@ -32,6 +32,7 @@ def of_any(settings: Settings, *, url: str, startup_s: int, stop_grace_s: int) -
         "HEALTH_MEMORY_RECYCLE_PERCENT": str(health.memory_recycle_percent),
         # The probe ends before the platform ends it, and can then say what it waited for.
         "HEALTH_TIMEOUT_S": f"{max(health.timeout_s - 1, health.timeout_s / 2):g}",
+        "HEALTH_WEDGED_AFTER_S": str(health.wedged_after_s),
         "HEALTH_CRASHES": str(health.crashes),
         "HEALTH_CRASH_WINDOW_S": str(health.crash_window_s),
         "HEALTH_START_LIMIT_S": str(startup_s),
@@ -67,7 +68,6 @@ def of_store(settings: Settings, need: Sizing, disk_bytes: int, *, url: str) -> 
         "HEALTH_MAX_COLLECTIONS": str(max(MANY_COLLECTIONS, need.corpus.collections)),
         "HEALTH_CANARY_INTERVAL_S": str(health.canary_interval_s),
         "HEALTH_CANARY_MAX_AGE_S": str(CANARY_MAX_MISSED * health.canary_interval_s),
-        "HEALTH_WEDGED_AFTER_S": str(health.wedged_after_s),
         "HEALTH_MAINTENANCE": maintenance.window,
         "HEALTH_MAINTENANCE_LIMIT_S": str(60 * maintenance.limit_minutes),
         "HEALTH_COMPACT_SHARE": f"{maintenance.compact_percent / 100:g}",
