@@ -21,6 +21,14 @@ SETTINGS: dict[str, Any] = {
     "tokens": {"admin": {"role": "admin"}, "writer": {"role": "write"}, "reader": {"role": "read"}},
 }
 
+# With what only client-server has a use for: an end in the past, and limits.
+TOKENS = {
+    **SETTINGS["tokens"],
+    "former": {"role": "admin", "expires": "2020-01-01T00:00:00Z"},
+    "of-database": {"role": "admin", "reach": ["tenant_b/db_b"]},
+    "of-tenant": {"role": "admin", "reach": ["tenant_b"]},
+}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs a Docker daemon."""
@@ -45,7 +53,8 @@ def deployment(base_environment: dict[str, str], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def client_server(base_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The shared client-server stack, up and healthy. Tests may change it and leave it up and healthy again."""
-    with _shared({"topology": "client-server"}, tmp_path_factory.mktemp("client-server"), base_environment) as made:
+    settings = {"topology": "client-server", "tokens": TOKENS}
+    with _shared(settings, tmp_path_factory.mktemp("client-server"), base_environment) as made:
         yield made
 
 

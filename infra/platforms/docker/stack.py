@@ -18,6 +18,9 @@ from infra.platforms.docker.store import Store
 from infra.settings import Registry
 from infra.vocabulary import Purpose
 
+# The bridge gets no address: without one the host has no way to the containers either.
+HOST_STAYS_OUT = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+
 
 class DockerStack(pulumi.ComponentResource):
     """Everything of one stack on one Docker host.
@@ -69,6 +72,7 @@ class DockerStack(pulumi.ComponentResource):
                 name=names.on_host(plan.stack, network.name),
                 driver="bridge",
                 internal=network.internal,
+                options=HOST_STAYS_OUT if network.internal else None,
                 opts=pulumi.ResourceOptions(parent=self, provider=provider),
             ).name
             for network in plan.networks
