@@ -25,6 +25,7 @@ def environment(gateway: Gateway) -> Mapping[str, str]:
         "CORTEX_STACK": gateway.stack,
         "HEALTH_SERVER": "none",
         "HEALTH_URL": f"http://{gateway.doors.address or '127.0.0.1'}:{gateway.doors.metrics_port}{HEALTH_PATH}",
+        "HEALTH_CERTIFICATE": f"{gateway.folder}/{files.CERTIFICATE}",
         "HEALTH_RELOAD_WATCH": str(gateway.folder),
         "HEALTH_RELOAD_CHECK": shlex.join(check),
     }

@@ -162,7 +162,7 @@ class Tls(Section):
         examples=[["db.example.com"]],
     )
     days: Number = Field(
-        180, ge=2, le=3_650, description="How long one is good for; `up` renews it from 30 days before its end"
+        180, ge=2, le=825, description="How long one is good for; `up` renews it from 30 days before its end"
     )
     generation: Number = Field(1, ge=1, le=MOST_GENERATIONS, description="Raise it to have another one made")
     given: SecretStr | None = Field(

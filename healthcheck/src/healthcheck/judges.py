@@ -6,6 +6,7 @@ from healthcheck import judge_room as room
 from healthcheck import judge_server as server
 from healthcheck import judge_store as store
 from healthcheck.hysteresis import Thresholds
+from healthcheck.judge_certificate import DAYS, judge_certificate
 from healthcheck.judge_clock import Clock
 from healthcheck.judgement import Judgement
 from healthcheck.limits import Limits, ServerKind
@@ -47,7 +48,14 @@ class Judges:
         judged.append(self._open_files(seen))
         if has_store:
             judged += [*self._store(seen), self._clock.judge(seen.at_s, seen.wall_s)]
+        if self._limits.certificate:
+            judged.append(self._certificate(seen))
         return tuple(judged)
+
+    def _certificate(self, seen: Observation) -> Judgement:
+        if seen.certificate_ends_wall_s is None:
+            return room.unmeasured("certificate", DAYS, "days", seen.problem("certificate"))
+        return judge_certificate(seen.certificate_ends_wall_s, seen.wall_s)
 
     def _canary(self, seen: Observation) -> list[Judgement]:
         limits = self._limits

@@ -68,3 +68,5 @@ class Limits:
     renew_share: float = 0.5
     scrub_interval_s: float = 86_400.0
     """0 = never."""
+    certificate: str = ""
+    """PEM file that the server shows to its clients; empty when it shows none."""

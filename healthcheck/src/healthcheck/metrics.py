@@ -144,6 +144,8 @@ def _seen(seen: Observation) -> Iterator[Metric]:
         yield _gauge("store_orphan_bytes", "Their size.", found.orphan_bytes)
         yield _gauge("store_log_kept", "1 while the durable log is on.", found.log_kept)
         yield _gauge("store_wal_bytes", "SQLite's write-ahead log.", found.wal_bytes)
+    if seen.certificate_ends_wall_s is not None:
+        yield _gauge("certificate_end_time_seconds", "End of the server's certificate.", seen.certificate_ends_wall_s)
     if seen.backup_age_s is not None:
         yield _gauge("backup_age_seconds", "Since the last backup.", seen.backup_age_s)
 

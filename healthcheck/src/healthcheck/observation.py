@@ -152,8 +152,10 @@ class Observation:
     store: StoreView | None = None
     scrub: ScrubView = ScrubView()
     backup_age_s: float | None = None
+    certificate_ends_wall_s: float | None = None
+    """Last moment of the certificate that the server shows; None where it shows none."""
     problems: tuple[tuple[str, str], ...] = ()
-    """(`memory` | `disk` | `store_bytes` | `open_files` | `store`, why it could not be measured)."""
+    """(`memory` | `disk` | `store_bytes` | `open_files` | `store` | `certificate`, why it could not be measured)."""
 
     def problem(self, what: str) -> str:
         """Why that could not be measured; empty when nothing is known to be wrong."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from healthcheck.actions import Phase
 from healthcheck.ask_api import AskAny, AskApi
 from healthcheck.ask_chroma import AskChroma
+from healthcheck.certificate import ends_wall_s
 from healthcheck.cgroup import memory_kills
 from healthcheck.disk import filesystem
 from healthcheck.judge_server import is_blocked
@@ -30,6 +31,8 @@ from healthcheck.url import split_url
 
 FILES_EVERY_S = 10.0
 """Counting open files walks through all of them."""
+CERTIFICATE_EVERY_S = 300.0
+"""A new one is seen soon enough, and an end is weeks away."""
 NO_ROOM_BYTES = 1 << 20
 """A file system with less room than this has refused, or will refuse, a write of the server."""
 _LOOKED_AT_IN = {Phase.STARTING, Phase.WARMING, Phase.SERVING}
@@ -45,6 +48,8 @@ class Observer:
         self._watch = ServerWatch(_asker(limits, self._store.look), min(ASK_EVERY_S, limits.canary_interval_s))
         self._files: OpenFiles | None = None
         self._files_at_s = float("-inf")
+        self._certificate_ends_s: float | None = None
+        self._certificate_at_s = float("-inf")
         self._full_pid: int | None = None
         """The process which was seen without room on its disk."""
         self._answered_pid: int | None = None
@@ -81,6 +86,7 @@ class Observer:
             store=self._store.seen.view,
             scrub=scrub or ScrubView(),
             backup_age_s=backup_age_s,
+            certificate_ends_wall_s=self._certificate(now_s) if self._limits.certificate else None,
             problems=tuple(self._problems.items()),
         )
 
@@ -146,6 +152,17 @@ class Observer:
                 self._files = None
                 self._note("open_files", in_words(error))
         return self._files
+
+    def _certificate(self, now_s: float) -> float | None:
+        if now_s - self._certificate_at_s >= CERTIFICATE_EVERY_S:
+            self._certificate_at_s = now_s
+            try:
+                self._certificate_ends_s = ends_wall_s(self._limits.certificate)
+                self._note("certificate", "")
+            except OSError as error:
+                self._certificate_ends_s = None
+                self._note("certificate", in_words(error))
+        return self._certificate_ends_s
 
     def _note(self, what: str, why: str) -> None:
         if why:

@@ -21,7 +21,8 @@ def anchors(page: str) -> set[str]:
 
 def test_each_judgement_is_explained_and_has_its_page() -> None:
     seen = Observation(at_s=0, wall_s=0, server=ServerView(running=False), backup_age_s=0)
-    names = {"guard"} | {judgement.name for judgement in Judges(Limits()).judge(seen)}
+    limits = Limits(certificate="/certificate.pem")
+    names = {"guard"} | {judgement.name for judgement in Judges(limits).judge(seen)}
     assert len(names) > 12
     assert {name for name in names if f"| `{name}` |" not in HEALTH} == set()
     assert {name for name in names if f"\n### {name}\n" not in RUNBOOK} == set()

@@ -274,6 +274,22 @@ def test_no_scrub_no_judgement_and_a_backup_only_when_one_is_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("days", "verdict", "words"),
+    [(180, OK, "until it ends"), (7.1, OK, "until"), (6.9, DEGRADED, "ends soon"), (-1, DEGRADED, "has ended")],
+)
+def test_a_certificate_that_ends_is_told_before(days: float, verdict: Verdict, words: str) -> None:
+    judged = Bench(certificate="/c.pem").judge(certificate_ends_wall_s=1e9 + days * 86_400)["certificate"]
+    assert (judged.verdict, round(judged.value or 0, 1)) == (verdict, days)
+    assert words in judged.message
+
+
+def test_a_certificate_that_cannot_be_read_is_unknown_and_none_is_none() -> None:
+    unread = Bench(certificate="/c.pem").judge(problems=(("certificate", "no such file"),))["certificate"]
+    assert (unread.verdict, "no such file" in unread.message) == (UNKNOWN, True)
+    assert "certificate" not in Bench().judge(certificate_ends_wall_s=1e9)
+
+
+@pytest.mark.parametrize(
     ("verdicts", "whole"),
     [
         ("ok ok", OK),
