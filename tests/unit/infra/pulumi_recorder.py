@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc, settings
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.stack import run_pulumi_func
@@ -26,6 +27,24 @@ def is_secret(value: object) -> bool:
     return isinstance(value, dict) and value.get(rpc._special_sig_key) == rpc._special_secret_sig
 
 
+def opened(value: Any) -> Any:
+    """A value with every secret in it opened."""
+    if is_secret(value):
+        return opened(value["value"])
+    if isinstance(value, dict):
+        return {key: opened(item) for key, item in value.items()}
+    return [opened(item) for item in value] if isinstance(value, list) else value
+
+
+def in_clear(value: Any) -> Any:
+    """A value with every secret in it left out."""
+    if is_secret(value):
+        return None
+    if isinstance(value, dict):
+        return {key: in_clear(item) for key, item in value.items()}
+    return [in_clear(item) for item in value] if isinstance(value, list) else value
+
+
 class Answers(Mocks):
     """What the providers would answer: inputs come back as outputs, with the outputs that the program waits for."""
 
@@ -33,7 +52,7 @@ class Answers(Mocks):
         made = {
             "docker:index/remoteImage:RemoteImage": {"imageId": f"sha256:of-{args.name}"},
             "docker-build:index:Image": {"ref": f"{args.name}@sha256:pushed", "digest": "sha256:pushed"},
-            "pulumi-python:dynamic/cortex:AccessToken": {"value": f"token-of-{args.name}"},
+            "pulumi-python:dynamic/cortex:RandomWord": {"value": f"word-of-{args.name}"},
             "pulumi-python:dynamic/cortex:CertificateAuthority": {
                 "certificate": f"certificate-of-{args.name}",
                 "key": f"key-of-{args.name}",
@@ -58,6 +77,11 @@ class Recorder(MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name
         response = super().RegisterResource(request)
+        # As the engine does: whatever is made of such an output is a secret too.
+        for key in {*request.additionalSecretOutputs} & {*response.object}:
+            secret = Struct()
+            secret.update({rpc._special_sig_key: rpc._special_secret_sig, "value": response.object[key]})
+            response.object[key] = secret
         inputs = rpc.deserialize_properties(request.object, keep_unknowns=True)
         self.registered[response.urn] = Registered(response.urn, inputs, request)
         return response
