@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pulumi
@@ -13,6 +14,16 @@ from infra.platforms.docker import host as docker_host
 from tests.unit.infra.pulumi_recorder import record
 
 ROOMY = Host(memory_bytes=1 << 50, free_disk_bytes=1 << 50, open_files_hard_limit=1 << 20)
+
+
+def known(output: pulumi.Output[object], what: str = "future") -> object:
+    """What an output has become after its program ran."""
+    return asyncio.run(_awaited(getattr(output, what)))
+
+
+async def _awaited(future: object) -> object:
+    done = future() if callable(future) else future
+    return await done
 
 
 @pytest.fixture
@@ -58,15 +69,82 @@ def test_no_daemon_is_one_clear_message(configured, monkeypatch):
         program.run()
 
 
-def test_the_outputs_are_what_the_command_line_reads(configured, monkeypatch):
-    configured(corpus={"vectors": 10}, limits={"memory_mib": 4096}, registry={})
-    exported = {}
-    monkeypatch.setattr(pulumi, "export", exported.__setitem__)
+def test_a_wrong_certificate_is_told_together_with_all_else(configured, monkeypatch):
+    configured(
+        Host(memory_bytes=1, port_holders={"access.port": "container web"}),
+        tls={"given": "hunter2, which is no PEM"},
+    )
+    monkeypatch.setattr(program, "origins", lambda _stack: {"tls.given": "Pulumi.dev.yaml:9"})
+    registered = []
+    monkeypatch.setattr(pulumi.Resource, "__init__", lambda *_args, **_options: registered.append(1))
+    with pytest.raises(program.Refused, match=r"\(3 problems\); nothing was changed") as refused:
+        program.run()
+    assert registered == []
+    said = str(refused.value)
+    assert "cortex:corpus.vectors = 100000" in said
+    assert "cortex:access.port = 8443" in said
+    assert "cortex:tls.given  (Pulumi.dev.yaml:9)\n      is not PEM" in said
+    assert "hunter2" not in said
+
+
+@pytest.fixture
+def exported(monkeypatch):
+    """The stack's outputs, as they are declared."""
+    outputs = {}
+    monkeypatch.setattr(pulumi, "export", outputs.__setitem__)
+    return outputs
+
+
+OUTPUTS = {
+    *("url", "plain_url", "token", "tokens", "authority", "certificate_ends"),
+    *("container", "volume", "image", "memory_limit_bytes"),
+}
+
+
+@pytest.mark.parametrize(("topology", "count", "server"), [("single-node", 26, "api"), ("client-server", 33, "chroma")])
+def test_the_outputs_are_what_the_command_line_reads(configured, exported, topology, count, server):
+    configured(topology=topology, corpus={"vectors": 10}, limits={"memory_mib": 4096}, registry={})
     recorder = record(program.run)
-    assert len(recorder.registered) == 15
-    assert set(exported) == {"url", "token", "container", "volume", "image", "memory_limit_bytes"}
-    assert exported["url"] == "http://127.0.0.1:8080"
+    assert len(recorder.registered) == count
+    assert set(exported) == OUTPUTS
+    assert exported["url"] == "https://127.0.0.1:8443"
+    assert exported["plain_url"] is None
     assert exported["memory_limit_bytes"] == 4096 << 20
+    assert known(exported["container"]) == f"cortex-dev-{server}"
+    assert known(exported["volume"]) == "cortex-dev-store"
+    assert known(exported["image"]) == f"sha256:of-{server}"
+    assert known(exported["authority"]) == "certificate-of-authority-dev"
+    assert known(exported["certificate_ends"]) == "2040-01-01T00:00:00+00:00"
+
+
+def test_tokens_are_exported_by_name_with_their_newest_word_as_secrets(configured, exported):
+    configured(
+        tokens={
+            "of-one": {"role": "admin", "reach": ["acme"]},
+            "search": {"role": "read", "generations": [1, 4, 2]},
+            "boss": {"role": "admin", "generations": [7]},
+        },
+        topology="client-server",
+    )
+    record(program.run)
+    assert {name: known(value) for name, value in exported["tokens"].items()} == {
+        "of-one": "word-of-token-of-one-1",
+        "search": "word-of-token-search-2",  # the last of the list
+        "boss": "word-of-token-boss-7",
+    }
+    # The one that may manage the stack: an admin's without limits.
+    assert known(exported["token"]) == "word-of-token-boss-7"
+    for value in (exported["token"], *exported["tokens"].values()):
+        assert known(value, "is_secret")
+
+
+def test_a_given_certificate_leaves_the_authority_out(configured, exported, monkeypatch):
+    monkeypatch.setattr(program.feasibility.given_certificate, "check_given", lambda _pem, _now: [])
+    configured(tls={"given": "a good one"}, access={"plain_port": 8080})
+    recorder = record(program.run)
+    assert (exported["authority"], exported["certificate_ends"]) == (None, None)
+    assert exported["plain_url"] == "http://127.0.0.1:8080"
+    assert not [urn for urn in recorder.registered if "Certificate" in urn]
 
 
 def test_only_the_projects_own_configuration_counts(configured):
