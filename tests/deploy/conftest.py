@@ -18,13 +18,17 @@ SETTINGS: dict[str, Any] = {
     "corpus": {"vectors": 2_000, "collections": 5, "document_bytes": 200, "updates_per_day": 0, "batch_rows": 200},
     # Tests kill more often than a store that is well may crash.
     "health": {"interval_s": 1, "timeout_s": 1, "retries": 2, "canary_interval_s": 10, "crashes": 1_000},
-    "tokens": {"admin": {"role": "admin"}, "writer": {"role": "write"}, "reader": {"role": "read"}},
+    "tokens": {
+        "admin": {"role": "admin"},
+        "writer": {"role": "write"},
+        "reader": {"role": "read", "expires": "2099-12-31T00:00:00Z"},
+        "former": {"role": "admin", "expires": "2020-12-31T00:00:00Z"},
+    },
 }
 
-# With what only client-server has a use for: an end in the past, and limits.
+# With what only client-server has a use for: limits.
 TOKENS = {
     **SETTINGS["tokens"],
-    "former": {"role": "admin", "expires": "2020-01-01T00:00:00Z"},
     "of-database": {"role": "admin", "reach": ["tenant_b/db_b"]},
     "of-tenant": {"role": "admin", "reach": ["tenant_b"]},
 }

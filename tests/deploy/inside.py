@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.deploy.deployment import Deployment
 
-LIMIT_S = 5
+LIMIT_S = 3
 
 _ASK = """
 import json, sys, urllib.request
@@ -16,9 +16,12 @@ url, method, headers, limit = json.loads(sys.argv[1])
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 try:
     answer = opener.open(urllib.request.Request(url, method=method, headers=headers), timeout=limit)
+    said = [answer.status, answer.read().decode()]
 except urllib.error.HTTPError as error:
-    answer = error
-print(json.dumps([answer.status, answer.read().decode()]))
+    said = [error.status, error.read().decode()]
+except OSError as error:
+    said = [None, str(error)]
+print(json.dumps(said))
 """
 _CONNECT = """
 import socket, sys
@@ -31,9 +34,9 @@ except OSError as error:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer."""
+    """An HTTP answer; without a status there was none, and the text says why."""
 
-    status: int
+    status: int | None
     text: str
 
 

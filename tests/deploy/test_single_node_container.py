@@ -1,133 +1,146 @@
-"""The running container is what the plan says: limits, hardening, mounts, ports, log rotation."""
+"""Every container of the running stack is what the plan says: limits, hardening, mounts, log rotation, health check."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from infra.feasibility import Host
-from infra.plan import Plan
-from infra.settings import load_settings
-from infra import topologies
+import pytest
+
+from infra.topologies.parts import API, GATEWAY, PROBE
 from tests.deploy.deployment import Deployment
+from tests.deploy.planned import placed, plan_of
+
+SECOND_NS = 1_000_000_000
+STORE_JUDGEMENTS = {"server", "canary", "memory", "disk", "inodes", "open_files", "collections", "log_setting"}
+BARE_JUDGEMENTS = {"server", "memory", "open_files"}
 
 
-def planned(deployment: Deployment) -> Plan:
-    settings = load_settings(deployment.settings, deployment.name)
-    open_files = deployment.inspect()["HostConfig"]["Ulimits"][0]["Hard"]
-    return topologies.plan(
-        deployment.name,
-        settings,
-        topologies.sized(settings),
-        Host(open_files_hard_limit=open_files).open_files_hard_limit,
-    )
+def processes(deployment: Deployment, name: str) -> list[dict[str, str]]:
+    """`/proc/PID/status` of every process in a container."""
+    # A process may end while the list is read.
+    text = deployment.host(part=name).run("cat /proc/[0-9]*/status").stdout
+    return [
+        dict(line.split(":\t", 1) for line in f"Name:\t{each}".splitlines() if ":\t" in line)
+        for each in text.split("Name:\t")[1:]
+    ]
+
+
+def test_nothing_runs_but_what_is_planned(deployment: Deployment) -> None:
+    assert {wanted.name for wanted in placed(deployment).values()} == {API, GATEWAY}
 
 
 def test_cgroup_limits_equal_the_plan(deployment: Deployment) -> None:
-    wanted = planned(deployment).store_group.server.resources
-    host = deployment.host()
-    v2 = host.file("/sys/fs/cgroup/memory.max").exists
-    limit = "/sys/fs/cgroup/memory.max" if v2 else "/sys/fs/cgroup/memory/memory.limit_in_bytes"
-    assert int(host.file(limit).content_string) == wanted.memory_limit_bytes
-    config = deployment.inspect()["HostConfig"]
-    assert config["Memory"] == config["MemorySwap"] == wanted.memory_limit_bytes
-    assert config["MemoryReservation"] == wanted.memory_reservation_bytes
-    assert config["NanoCpus"] == wanted.cpus * 1e9
+    for name, wanted in placed(deployment).items():
+        host, resources = deployment.host(part=name), wanted.resources
+        v2 = host.file("/sys/fs/cgroup/memory.max").exists
+        limit = "/sys/fs/cgroup/memory.max" if v2 else "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+        assert int(host.file(limit).content_string) == resources.memory_limit_bytes, name
+        config = deployment.inspect(name)["HostConfig"]
+        assert config["Memory"] == config["MemorySwap"] == resources.memory_limit_bytes, name
+        assert config["MemoryReservation"] == resources.memory_reservation_bytes, name
+        assert config["NanoCpus"] == resources.cpus * 1e9, name
 
 
 def test_open_files_are_granted(deployment: Deployment) -> None:
-    wanted = planned(deployment).store_group.server.resources.open_files
-    limits = deployment.host().file("/proc/1/limits").content_string
-    line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
-    assert line.split()[3:5] == [str(wanted), str(wanted)]
+    for name, wanted in placed(deployment).items():
+        limits = deployment.host(part=name).file("/proc/1/limits").content_string
+        line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+        assert line.split()[3:5] == [str(wanted.resources.open_files)] * 2, name
 
 
-def test_process_has_no_rights(deployment: Deployment) -> None:
-    status = dict(
-        line.split(":", 1)
-        for line in deployment.host().file("/proc/1/status").content_string.splitlines()
-        if ":" in line
-    )
-    assert status["Uid"].split() == ["10001"] * 4
-    assert status["Gid"].split() == ["10001"] * 4
-    assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {0}
-    assert status["NoNewPrivs"].strip() == "1"
-    assert status["Seccomp"].strip() == "2"
+def test_no_process_has_rights(deployment: Deployment) -> None:
+    for name in placed(deployment):
+        there = processes(deployment, name)
+        assert len(there) >= 2, (name, "a guard and its server", there)
+        for status in there:
+            who = (name, status["Name"])
+            assert status["Uid"].split() == status["Gid"].split() == ["10001"] * 4, who
+            assert {int(status[kind], 16) for kind in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {0}, who
+            assert (status["NoNewPrivs"].strip(), status["Seccomp"].strip()) == ("1", "2"), who
 
 
-def test_root_is_read_only(deployment: Deployment) -> None:
-    for place in ("/", "/opt/cortex", "/etc", "/run/cortex/secrets"):
-        done = deployment.host("root").run(f"touch {place}/probe")
-        assert done.rc != 0
-        assert "Read-only file system" in done.stderr
-    assert deployment.host().run("touch /tmp/probe /data/.cortex/probe && rm /tmp/probe /data/.cortex/probe").rc == 0
+def test_docker_was_asked_for_no_privilege(deployment: Deployment) -> None:
+    for name in placed(deployment):
+        config = deployment.inspect(name)["HostConfig"]
+        assert config["CapDrop"] == ["ALL"], name
+        assert not config["CapAdd"], name
+        assert config["SecurityOpt"] == ["no-new-privileges"], name
+        assert (config["Privileged"], config["ReadonlyRootfs"], config["PublishAllPorts"]) == (False, True, False), name
+        # Nothing of the host's: no namespace, no device, no path.
+        modes = ("PidMode", "IpcMode", "UTSMode", "UsernsMode")
+        assert "host" not in {config[mode] for mode in modes} | {config["NetworkMode"]}, name
+        assert not config["Devices"], name
+        assert not config["Binds"], name
 
 
-def test_mounts_are_the_store_and_the_secrets(deployment: Deployment) -> None:
-    mounts = {mount["Destination"]: (mount["Name"], mount["RW"]) for mount in deployment.inspect()["Mounts"]}
-    assert mounts == {
-        "/data": (deployment.volume, True),
-        "/run/cortex/secrets": (f"cortex-{deployment.name}-api-secrets", False),
+@pytest.mark.parametrize(
+    ("part", "closed", "open_"),
+    [(API, "/run/cortex/secrets", ("/tmp", "/data/.cortex")), (GATEWAY, "/run/cortex/gateway", ("/tmp",))],
+)
+def test_root_is_read_only(deployment: Deployment, part: str, closed: str, open_: tuple[str, ...]) -> None:
+    for place in ("/", "/opt/cortex", "/etc", "/run", closed):
+        done = deployment.host("root", part).run(f"touch {place}/probe")
+        assert done.rc != 0, place
+        assert "Read-only file system" in done.stderr, place
+    for place in open_:
+        assert deployment.host(part=part).run(f"touch {place}/probe && rm {place}/probe").rc == 0, place
+
+
+def test_mounts_are_the_store_and_the_files(deployment: Deployment) -> None:
+    wanted = {
+        API: {
+            "/data": (deployment.volume, True),
+            "/run/cortex/secrets": (f"cortex-{deployment.name}-api-secrets", False),
+        },
+        GATEWAY: {"/run/cortex/gateway": (f"cortex-{deployment.name}-gateway-files", False)},
     }
-    options = deployment.inspect()["HostConfig"]["Tmpfs"]
-    assert list(options) == ["/tmp"]
-    assert "noexec" in options["/tmp"]
-
-
-def test_secret_files_are_readable_by_the_group_only(deployment: Deployment) -> None:
-    file = deployment.host("root").file("/run/cortex/secrets/tokens.json")
-    assert (file.uid, file.gid, file.mode) == (0, 10001, 0o440)
-
-
-def test_nothing_is_published_but_what_is_set(deployment: Deployment) -> None:
-    port, guard_port = deployment.settings["access"]["port"], deployment.settings["health"]["port"]
-    assert deployment.inspect()["NetworkSettings"]["Ports"] == {
-        "8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}],
-        "8081/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(guard_port)}],
-    }
-    # 0A is LISTEN; addresses are hexadecimal.
-    listening = {
-        int(line.split()[1].rpartition(":")[2], 16)
-        for name in ("tcp", "tcp6")
-        for line in deployment.host().file(f"/proc/net/{name}").content_string.splitlines()[1:]
-        if line.split()[3] == "0A" and not line.split()[1].startswith("0B00007F")  # Docker's own DNS, 127.0.0.11
-    }
-    assert listening == {8080, 8081}
-
-
-def test_container_is_on_a_network_of_its_own(deployment: Deployment) -> None:
-    networks = deployment.inspect()["NetworkSettings"]["Networks"]
-    assert list(networks) == [f"cortex-{deployment.name}"]
+    for name, container in placed(deployment).items():
+        inspected = deployment.inspect(name)
+        mounts = {mount["Destination"]: (mount["Name"], mount["RW"]) for mount in inspected["Mounts"]}
+        assert mounts == wanted[container.name], name
+        options = inspected["HostConfig"]["Tmpfs"]
+        assert list(options) == ["/tmp"], name
+        for option in ("noexec", "nosuid", "nodev", "size="):
+            assert option in options["/tmp"], (name, option)
 
 
 def test_logs_rotate_and_the_server_comes_back(deployment: Deployment) -> None:
-    config = deployment.inspect()["HostConfig"]
-    assert config["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "5"}}
-    assert config["RestartPolicy"]["Name"] == "unless-stopped"
+    for name in placed(deployment):
+        config = deployment.inspect(name)["HostConfig"]
+        assert config["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "5"}}, name
+        assert config["RestartPolicy"]["Name"] == "unless-stopped", name
 
 
 def test_health_check_is_the_images_own(deployment: Deployment) -> None:
-    container = deployment.inspect()
-    check = container["Config"]["Healthcheck"]
-    assert check["Test"] == ["CMD", parts.PROBE]
-    assert check["Interval"] == check["Timeout"] == 1_000_000_000
-    assert deployment.host().file(parts.PROBE).mode & 0o111
-    answer = json.loads(deployment.host().check_output(f"{parts.PROBE} --json"))
-    assert {judgement["name"] for judgement in answer["judgements"]} >= {"server", "canary", "memory", "disk", "inodes"}
+    judgements = {API: STORE_JUDGEMENTS, GATEWAY: BARE_JUDGEMENTS}
+    for name, wanted in placed(deployment).items():
+        check: dict[str, Any] = deployment.inspect(name)["Config"]["Healthcheck"]
+        assert check["Test"] == ["CMD", PROBE], name
+        assert (check["Interval"], check["Timeout"]) == (SECOND_NS, SECOND_NS), name
+        assert check["StartPeriod"] == wanted.health.start_period_s * SECOND_NS, name
+        assert check["Retries"] == wanted.health.retries, name
+        host = deployment.host(part=name)
+        assert host.file(PROBE).mode & 0o111, name
+        answer = json.loads(host.check_output(f"{PROBE} --json"))
+        assert {judgement["name"] for judgement in answer["judgements"]} >= judgements[wanted.name], name
 
 
 def test_stop_ends_in_order(deployment: Deployment) -> None:
-    started = deployment.inspect()["State"]["StartedAt"]
-    assert deployment.stop() == [deployment.container]
-    state = deployment.inspect()["State"]
-    assert state["ExitCode"] == 0
-    assert not state["OOMKilled"]
-    deployment.start_stopped()
+    parts = deployment.parts()
+    started = {name: deployment.inspect(name)["State"]["StartedAt"] for name in parts}
+    assert sorted(deployment.stop()) == parts
+    for name in parts:
+        state = deployment.inspect(name)["State"]
+        assert state["ExitCode"] == 0, name
+        assert not state["OOMKilled"], name
+    assert sorted(deployment.start_stopped()) == parts
     deployment.wait_healthy()
-    assert deployment.inspect()["State"]["StartedAt"] > started
+    assert all(deployment.inspect(name)["State"]["StartedAt"] > started[name] for name in parts)
 
 
 def test_status_tells_what_is_used_and_allowed(deployment: Deployment) -> None:
-    wanted = planned(deployment).store_group.server
+    wanted = plan_of(deployment).store_group.server
     with deployment.client() as client:
         status = client.get("/v1/status").json()
     assert status["memory"]["of"] == "container"
