@@ -10,10 +10,12 @@ from pulumi import dynamic
 
 # 256 bits: a word is its own proof against guessing, so a plain hash of it can be stored.
 WORD_BYTES = 32
+# As earlier versions wrote a token's first word into the state.
+FORMER_TYPE, FORMER_GENERATION = "pulumi-python:dynamic/cortex:AccessToken", 1
 
 
 class WordProvider(dynamic.ResourceProvider):
-    """Makes a random word, and keeps it for as long as name and generation stay."""
+    """Makes a random word, and keeps it for as long as its generation stays."""
 
     serialize_as_secret_always = False
 
@@ -25,10 +27,14 @@ class WordProvider(dynamic.ResourceProvider):
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Replace the word when its generation or name changes; nothing else matters."""
-        changed = [key for key in ("generation", "name") if str(olds.get(key)) != str(news.get(key))]
+        """Replace the word when its generation changes; nothing else matters, its name is the resource's."""
+        changed = [key for key in ("generation",) if str(olds.get(key)) != str(news.get(key))]
         # The new word is there before the old one goes, so no moment is without a valid one.
         return dynamic.DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=False)
+
+
+# A state names its providers by module and class: whoever made a stack with this name must be able to change it.
+TokenProvider = WordProvider
 
 
 def _kept(props: dict[str, Any]) -> dict[str, Any]:
@@ -45,9 +51,16 @@ class RandomWord(dynamic.Resource, module="cortex", name="RandomWord"):
     value: pulumi.Output[str]
 
     def __init__(self, name: str, generation: int, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare it; in a state of earlier versions it may be an `AccessToken` without its generation in the name."""
         super().__init__(
             WordProvider(),
             f"{name}-{generation}",
             {"name": name, "generation": generation, "value": None},
-            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(additional_secret_outputs=["value"]), opts),
+            pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(
+                    additional_secret_outputs=["value"],
+                    aliases=[pulumi.Alias(type_=FORMER_TYPE, name=name)] if generation == FORMER_GENERATION else None,
+                ),
+                opts,
+            ),
         )
