@@ -7,11 +7,10 @@ import re
 import pytest
 from cortex_api import admission
 
-from infra import document
+from infra import document, topologies
 from infra.settings import load_settings
 from infra.sizing import coefficients as c
 from infra.sizing import report
-from infra import topologies
 from ops import size
 
 PAGE = (document.ROOT / "docs" / "sizing.md").read_text(encoding="utf-8")
@@ -30,7 +29,7 @@ def test_the_pages_comparison_is_the_codes():
         corpus = {"vectors": vectors, "dimensions": dimensions, "model": "custom", "batch_rows": 500}
         if dimensions == 384:
             corpus = {"vectors": vectors}
-        need = topologies.sized(load_settings({"corpus": corpus}, "x"))
+        need = topologies.sized(load_settings({"corpus": corpus}, "x")).store
         assert need.memory_limit_bytes == limit * c.MIB
         assert limit > rule
 
@@ -54,7 +53,7 @@ def test_the_page_says_every_coefficient():
 
 
 def test_the_table_adds_up_and_shows_limits_set_by_hand():
-    need = topologies.sized(load_settings({}, "dev"))
+    need = topologies.sized(load_settings({}, "dev")).store
     text = report.table(need, memory_limit_bytes=4096 * c.MIB, disk_bytes=50 * c.GIB)
     memory, disk = text.split("  disk\n")
     shown = [
@@ -72,10 +71,41 @@ def test_the_table_adds_up_and_shows_limits_set_by_hand():
 
 
 def test_every_term_is_a_line_of_the_table():
-    need = topologies.sized(load_settings({}, "dev"))
+    need = topologies.sized(load_settings({}, "dev")).store
     text = report.table(need)
     for term in (*need.memory_terms, *need.disk_terms):
         assert re.search(rf"^    {re.escape(term.name)} .* MB  {re.escape(term.arithmetic)}$", text, re.MULTILINE), term
+
+
+def lines_of(text: str, below: str) -> str:
+    """The lines of a table from one that begins with these words, to the next that stands at the margin."""
+    part = re.search(rf"^{re.escape(below)}.*(\n .*)*", text, re.MULTILINE)
+    assert part is not None, below
+    return part[0]
+
+
+def test_the_table_of_a_stack_has_every_part_and_their_sum():
+    raw = {"topology": "client-server", "api": {"replicas": 3}}
+    need = topologies.sized(load_settings(raw, "dev"))
+    text = report.stack_table(need)
+    assert text.startswith(report.table(need.store) + "\n")
+    replica = lines_of(text, "API replica (each of 3)")
+    for term in need.replica.memory_terms:
+        assert re.search(rf"^    {re.escape(term.name)} .* MB  {re.escape(term.arithmetic)}$", replica, re.MULTILINE)
+    each_mib = need.replica.memory_limit_bytes // c.MIB
+    assert re.search(rf"limit \(\+25 %\) .* = {each_mib:,} MiB, {3 * each_mib:,} MiB for all$", replica, re.MULTILINE)
+    assert re.search(rf"^gateway .* = {need.gateway_memory_bytes // c.MIB:,} MiB$", text, re.MULTILINE)
+    all_bytes = need.store.memory_limit_bytes + 3 * need.replica.memory_limit_bytes + need.gateway_memory_bytes
+    assert text.splitlines()[-1].startswith("stack, all limits ")
+    assert text.endswith(f"= {all_bytes // c.MIB:,} MiB")
+
+
+def test_the_table_of_a_stack_counts_a_limit_set_by_hand_and_no_replicas_where_there_are_none():
+    need = topologies.sized(load_settings({}, "dev"))
+    text = report.stack_table(need, memory_limit_bytes=4096 * c.MIB, disk_bytes=50 * c.GIB)
+    assert text.startswith(report.table(need.store, memory_limit_bytes=4096 * c.MIB, disk_bytes=50 * c.GIB))
+    assert "replica" not in text
+    assert text.endswith(f"= {4096 + need.gateway_memory_bytes // c.MIB:,} MiB")
 
 
 def test_sizing_counts_the_bodies_that_the_api_lets_in_together():

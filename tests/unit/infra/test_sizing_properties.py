@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra import sizing
+from infra import sizing, topologies
+from infra.settings import load_settings
 from infra.settings.models import Corpus, Limits
 from infra.sizing import StoredCorpus, at_horizon
 from infra.sizing import coefficients as c
@@ -108,6 +109,64 @@ def test_descriptors_times_and_processes(corpus, process, knobs):
     )
 
 
+REPLICA_NEEDS = ("memory_peak_bytes", "memory_limit_bytes", "memory_reservation_bytes", "open_files", "stop_grace_s")
+REPLICAS = st.sampled_from([c.REPLICA, c.REPLICA_OWN_VECTORS])
+
+
+def replica(corpus, process, knobs) -> sizing.ReplicaSizing:
+    return sizing.size_replica(corpus, process, **{key: knobs[key] for key in knobs if key != "disk_percent"})
+
+
+@given(CORPORA, REPLICAS, KNOBS)
+def test_a_replicas_limit_holds_its_peak_with_its_headroom_in_whole_mib(corpus, process, knobs):
+    need = replica(corpus, process, knobs)
+    assert need.memory_limit_bytes % c.MIB == need.memory_reservation_bytes % c.MIB == 0
+    assert need.memory_peak_bytes == sum(term.amount_bytes for term in need.memory_terms)
+    wanted = need.memory_peak_bytes * (100 + knobs["headroom_percent"])
+    assert wanted <= need.memory_limit_bytes * 100 < wanted + 100 * c.MIB
+    assert process.base_bytes + c.GUARD_BYTES <= need.memory_reservation_bytes <= need.memory_limit_bytes
+    # A socket on either side of each request, for the caller and for Chroma.
+    assert need.open_files >= 4 * knobs["concurrent_requests"]
+    assert need.stop_grace_s >= corpus.batch_rows / c.SLOWEST_WRITE_ROWS_PER_S
+
+
+@given(CORPORA, REPLICAS, KNOBS, st.sampled_from(["vectors", "collections", "document_bytes", "log_rows"]))
+def test_a_replica_does_not_grow_with_what_is_stored(corpus, process, knobs, name):
+    grown = replace(corpus, **{name: getattr(corpus, name) * 3 + 1})
+    assert replica(grown, process, knobs) == replica(corpus, process, knobs)
+
+
+@given(CORPORA, REPLICAS, KNOBS, st.sampled_from(["batch_rows", "dimensions"]), st.integers(1, 1_000))
+def test_larger_batches_never_need_less_of_a_replica(corpus, process, knobs, name, more):
+    before = replica(corpus, process, knobs)
+    after = replica(replace(corpus, **{name: getattr(corpus, name) + more}), process, knobs)
+    assert all(getattr(after, key) >= getattr(before, key) for key in REPLICA_NEEDS)
+
+
+@given(CORPORA, REPLICAS, KNOBS, st.sampled_from(["concurrent_requests", "request_body_bytes", "headroom_percent"]))
+def test_more_load_or_headroom_never_needs_less_of_a_replica(corpus, process, knobs, name):
+    before, after = (replica(corpus, process, {**knobs, name: knobs[name] * times}) for times in (1, 2))
+    assert all(getattr(after, key) >= getattr(before, key) for key in REPLICA_NEEDS)
+
+
+@given(CORPORA, KNOBS)
+def test_a_replica_takes_no_less_for_its_requests_than_the_api_with_the_store_in_it(corpus, knobs):
+    embedded, alone = sizing.size(corpus, c.EMBEDDED, **knobs), replica(corpus, c.REPLICA, knobs)
+    assert alone.memory_terms[-1] == next(term for term in embedded.memory_terms if term.name == "work")
+    assert alone.memory_limit_bytes < embedded.memory_limit_bytes
+
+
+@given(CORPORA, KNOBS, st.integers(0, 16), st.integers(1, 1_000))
+def test_what_runs_beside_the_store_is_the_gateway_and_every_replica(corpus, knobs, replicas, gateway_mib):
+    one = replica(corpus, c.REPLICA, knobs)
+    store = sizing.size(corpus, c.SERVER, **knobs)
+    gateway = {"gateway_memory_bytes": gateway_mib * c.MIB, "gateway_open_files": 1}
+    stack = sizing.StackSizing(store=store, replica=one, replicas=replicas, **gateway)
+    assert stack.beside_bytes == gateway_mib * c.MIB + replicas * one.memory_limit_bytes
+    alone = sizing.StackSizing(store=store, replica=None, replicas=0, **gateway)
+    assert alone.beside_bytes == gateway_mib * c.MIB
+
+
 @given(
     st.builds(
         Corpus,
@@ -141,6 +200,39 @@ def test_growth_compounds_monthly():
     assert at_horizon(Corpus(vectors=1_000, growth_percent_per_month=10, horizon_months=12)).vectors == math.ceil(
         1_000 * 1.1**12
     )
+
+
+@pytest.mark.parametrize(
+    ("raw", "holder", "beside"),
+    [
+        ({}, c.EMBEDDED, None),
+        ({"corpus": {"model": "custom", "dimensions": 9}}, c.OWN_VECTORS, None),
+        ({"topology": "client-server"}, c.SERVER, c.REPLICA),
+        (
+            {"topology": "client-server", "corpus": {"model": "custom", "dimensions": 9}},
+            c.SERVER,
+            c.REPLICA_OWN_VECTORS,
+        ),
+    ],
+)
+def test_each_topology_is_sized_for_the_processes_it_runs(raw, holder, beside):
+    need = topologies.sized(load_settings(raw, "dev"))
+    assert need.store.process is holder
+    assert (need.replica and need.replica.process) is beside
+    assert need.replicas == (2 if beside else 0)
+
+
+def test_chromas_server_is_sized_for_what_its_own_clients_may_send_and_the_gateway_lets_in():
+    small = {"topology": "client-server", "api": {"max_body_mib": 1}}
+    work = next(
+        term for term in topologies.sized(load_settings(small, "dev")).store.memory_terms if term.name == "work"
+    )
+    assert "body of 40 MiB" in work.arithmetic
+    few, many = (
+        topologies.sized(load_settings({**small, "gateway": {"slots": slots}}, "dev")).store.open_files
+        for slots in (4, 104)
+    )
+    assert many - few == 200
 
 
 def test_the_least_headroom_keeps_the_peak_below_the_default_alarm():
