@@ -39,7 +39,8 @@ def test_the_schema_describes_every_setting_and_its_defaults_are_the_models():
     for name, entry in config.items():
         assert set(entry) == {"type", "description", "default"}, name
         assert entry["description"], name
-        assert entry["type"] == ("object" if fields.section_of(Settings.model_fields[name]) else "string")
+        field = Settings.model_fields[name]
+        assert entry["type"] == ("object" if fields.section_of(field) or fields.entry_of(field) else "string")
     # What Pulumi hands over when nothing is set is what the models say by themselves.
     assert load_settings({name: entry["default"] for name, entry in config.items()}, "dev") == Settings()
 
@@ -48,14 +49,18 @@ def test_the_page_has_a_line_for_every_key():
     page = PAGE.read_text(encoding="utf-8").partition(document.BEGIN.format(name="settings"))[2]
     for name, field in Settings.model_fields.items():
         section = fields.section_of(field)
-        for key in [f"{name}.{inner}" for inner in section.model_fields] if section else [name]:
+        keys = [f"{name}.{inner}" for inner in section.model_fields] if section else [name]
+        if entry := fields.entry_of(field):
+            keys += [f"{name}.NAME.{inner}" for inner in entry.model_fields]
+        for key in keys:
             assert len(re.findall(rf"^\| `{re.escape(key)}` \|", page, re.MULTILINE)) == 1, key
 
 
 def test_every_field_is_described_and_says_what_would_do():
     for name, field in Settings.model_fields.items():
-        section = fields.section_of(field)
-        for inner in (section.model_fields if section else {name: field}).values():
+        section, entry = fields.section_of(field), fields.entry_of(field)
+        below = (section.model_fields if section else {name: field}) | (entry.model_fields if entry else {})
+        for inner in below.values():
             assert inner.description
             assert fields.accepts(inner)
 
@@ -63,7 +68,7 @@ def test_every_field_is_described_and_says_what_would_do():
 def test_the_pages_examples_can_be_used_and_its_error_is_the_real_one(read):
     page = PAGE.read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\nconfig:\n(.*?)```", page, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         read(re.sub(r"\n +secure: ...", " hunter2", re.sub(r"^  ", "", example, flags=re.MULTILINE)))
     shown = re.search(r"<!-- example -->\n```\n(.*?)```", page, re.DOTALL)
