@@ -69,6 +69,10 @@ Reach = Annotated[str, Field(pattern=r"^[^/\s]+(/[^/\s]+)?$"), AfterValidator(_i
 MOST_VECTORS = 50_000_000
 
 
+# Any `up` renews one when a third of its days is left, and the guard must not complain before: at 7 days.
+LEAST_CERTIFICATE_DAYS = 21
+
+
 class Section(BaseModel):
     """A group of settings. Immutable, and closed: a key it does not know is an error."""
 
@@ -162,7 +166,10 @@ class Tls(Section):
         examples=[["db.example.com"]],
     )
     days: Number = Field(
-        180, ge=2, le=825, description="How long one is good for; `up` renews it from 30 days before its end"
+        180,
+        ge=LEAST_CERTIFICATE_DAYS,
+        le=825,
+        description="How long one is good for; `up` renews it from 30 days before its end",
     )
     generation: Number = Field(1, ge=1, le=MOST_GENERATIONS, description="Raise it to have another one made")
     given: SecretStr | None = Field(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from annotated_types import Ge, Gt, Le
 from cortex_api import settings as api_settings
 
+from healthcheck import judge_certificate
 from healthcheck import settings as guard_settings
 from infra import topologies
-from infra.gateway import configuration
+from infra.certificates import renewal_is_due
+from infra.gateway import configuration, files
 from infra.plan import Container
-from infra.settings import Settings, fields
+from infra.settings import Settings, Tls, fields
 from infra.topologies import gateway
 from infra.topologies.api import LINGER_S
 from infra.vocabulary import Topology
@@ -37,7 +40,7 @@ OF_A_REMOTE_STORE = {name for name in api_settings.Settings.model_fields if name
 LEFT_TO_A_REPLICA = {"chroma_check_interval_s"}
 OF_AN_EMBEDDED_STORE = {"store_path", "canary_interval_s"}
 LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points"}
-OF_FILES_LOADED_ANEW = {"reload_watch", "reload_check"}
+OF_FILES_LOADED_ANEW = {"reload_watch", "reload_check", "certificate"}
 OF_A_STORE = {
     *("store_path", "store_bytes", "disk_percent", "disk_stop_percent", "on_memory_short", "memory_model"),
     *("canary_interval_s", "canary_max_age_s", "max_collections", "open_files", "schema_command"),
@@ -142,6 +145,8 @@ def test_the_gateways_guard_watches_the_volume_that_is_mounted(topology):
     assert read.reload_watch == plan.gateway.files.mount_path == "/run/cortex/gateway"
     assert read.reload_check == ("haproxy", "-c", "-f", "/run/cortex/gateway/haproxy.cfg")
     assert read.url == "http://127.0.0.1:8405/healthz"
+    assert read.certificate == f"{read.reload_watch}/{files.CERTIFICATE}"
+    assert files.CERTIFICATE in plan.gateway.files.files
     assert plan.gateway.environment["CORTEX_STACK"] == "dev"
 
 
@@ -168,6 +173,16 @@ def test_environments_hold_no_secret_and_only_text(topology):
     assert shown
     for container in shown:
         assert "memory_limit_bytes" not in json.loads(container.environment["CORTEX_SIZING"])
+
+
+def test_a_certificate_is_due_for_renewal_before_the_guard_complains_of_it():
+    bound = next(item.ge for item in Tls.model_fields["days"].metadata if isinstance(item, Ge))
+    for days in (bound, Tls().days):
+        now = datetime(2030, 1, 1, tzinfo=UTC)
+        left = timedelta(days=judge_certificate.DAYS) + timedelta(minutes=1)
+        assert judge_certificate.judge_certificate((now + left).timestamp(), now.timestamp()).verdict == "ok"
+        assert renewal_is_due(now + timedelta(days=judge_certificate.DAYS) - timedelta(minutes=1), days, now)
+        assert not renewal_is_due(now + timedelta(days=days), days, now)
 
 
 def bounds():
