@@ -73,7 +73,7 @@ class Deployment(Stack):
         body = {"config": {f"cortex:{key}": value for key, value in self.settings.items()}}
         self.config_file.write_text(yaml.safe_dump(body))
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run Pulumi on this stack and capture what it says."""
         self.__dict__.pop("outputs", None)
         needs_config = arguments[0] in {"up", "preview", "destroy", "refresh", "config"}
@@ -89,6 +89,7 @@ class Deployment(Stack):
             ],
             cwd=ROOT,
             env=self.environment,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=COMMAND_LIMIT_S,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -60,9 +61,11 @@ class Client(Protocol):
 
 
 class _Http:
-    def __init__(self, base_url: str, headers: dict[str, str], timeout_s: float) -> None:
+    def __init__(
+        self, base_url: str, headers: dict[str, str], timeout_s: float, trust: ssl.SSLContext | bool = True
+    ) -> None:
         self._base = base_url
-        self._http = httpx.Client(headers=headers, timeout=timeout_s)
+        self._http = httpx.Client(headers=headers, timeout=timeout_s, verify=trust)
 
     def close(self) -> None:
         self._http.close()
@@ -88,9 +91,11 @@ def api_headers(token: str) -> dict[str, str]:
 class CortexClient(_Http):
     """`/v1` of the Cortex API, behind a gateway or without one."""
 
-    def __init__(self, base_url: str, token: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Args: base_url: without `/v1`. token: as of `api_headers`. timeout_s: of each request."""
-        super().__init__(f"{base_url.rstrip('/')}/v1", api_headers(token), timeout_s)
+    def __init__(
+        self, base_url: str, token: str, timeout_s: float = TIMEOUT_S, trust: ssl.SSLContext | bool = True
+    ) -> None:
+        """Args: base_url: without `/v1`. token: as of `api_headers`. timeout_s: of each request. trust: of TLS."""
+        super().__init__(f"{base_url.rstrip('/')}/v1", api_headers(token), timeout_s, trust)
 
     def create(self, name: str, space: str, dimensions: int) -> None:
         body = {"name": name, "space": space, "embedding": "own", "dimensions": dimensions}
