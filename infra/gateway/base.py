@@ -27,6 +27,9 @@ STALE_NAMES = "1h"
 GUARD_PATH = "/guard"
 GUARD_ENDPOINTS = ("livez", "readyz", "startupz", "writable", "metrics")
 """What the guard tells (docs/health.md)."""
+GUARD_PATHS = " ".join(f"{GUARD_PATH}/{name}" for name in GUARD_ENDPOINTS)
+GUARD = "guard"
+"""The backend that tells it."""
 NAMED = f"resolvers {NAMES} resolve-prefer ipv4 init-addr libc,none"
 """A server that is found by its name."""
 WELL = 'return status 200 content-type application/json string \'{"status":"ok"}\''
@@ -114,22 +117,15 @@ def tables() -> Iterator[list[str]]:
 
 def metrics(gateway: Gateway) -> Iterator[list[str]]:
     """The door for the guard and for Prometheus, and the way to the endpoints of the store's guard."""
-    told = " ".join(f"{GUARD_PATH}/{name}" for name in GUARD_ENDPOINTS)
-    nothing = Problem(404, "not-found", f"here are /metrics, /healthz and {told}")
+    nothing = Problem(404, "not-found", f"here are /metrics, /healthz and {GUARD_PATHS}")
     yield [
         "frontend metrics",
         f"    bind {gateway.doors.address}:{gateway.doors.metrics_port}",
         "    no log",
         "    http-request use-service prometheus-exporter if { path /metrics }",
         f"    http-request {WELL} if {{ path /healthz }}",
-        f"    http-request {nothing.returned()} if !{{ path {told} }} or !{{ method GET HEAD }}",
-        "    default_backend guard",
-    ]
-    guard = gateway.topology.guard
-    yield [
-        "backend guard",
-        f"    http-request replace-path {GUARD_PATH}(/.*) \\1",
-        f"    server guard {address(guard.host, guard.port)} {NAMED}",
+        f"    http-request {nothing.returned()} if !{{ path {GUARD_PATHS} }} or !{{ method GET HEAD }}",
+        f"    default_backend {GUARD}",
     ]
 
 

@@ -8,7 +8,7 @@ from infra.gateway import asked, files, holder
 from infra.gateway.access_log import FORMAT
 from infra.gateway.base import ADDRESSES, HOLDERS, WELL
 from infra.gateway.endpoint import Target
-from infra.gateway.gateway import ClientServer, Gateway, Replicas
+from infra.gateway.gateway import ClientServer, Gateway, Replicas, StoreDoor
 from infra.gateway.limits import RATE_WINDOW_S
 from infra.gateway.native import ROOT
 from infra.gateway.problem import Problem, retry_after
@@ -91,7 +91,7 @@ def _healthz(gateway: Gateway) -> Iterator[str]:
     asked_for = "{ path /healthz } { method GET HEAD }"
     yield f"http-request set-log-level silent if {asked_for}"
     parts = [f"{{ nbsrv({READY}) eq 0 }}"]
-    if isinstance(gateway.topology.api, Replicas):
+    if isinstance(gateway.api, Replicas):
         parts.append(f"{{ nbsrv({behind(API)}) eq 0 }}")
     for part in parts:
         yield f"http-request {NOT_READY.returned()} if {asked_for} {part}"
@@ -99,14 +99,15 @@ def _healthz(gateway: Gateway) -> Iterator[str]:
 
 
 def _not_too_many(gateway: Gateway) -> Iterator[str]:
-    to_api = f"{{ var(txn.target) -m str {Target.API} }}"
-    yield f"http-request {BUSY.returned()} if {to_api} {{ queue({behind(API)}) ge {gateway.topology.api.queue} }}"
+    if gateway.api is not None:
+        to_api = f"{{ var(txn.target) -m str {Target.API} }}"
+        yield f"http-request {BUSY.returned()} if {to_api} {{ queue({behind(API)}) ge {gateway.api.queue} }}"
     yield from full_queue(gateway)
 
 
 def full_queue(gateway: Gateway) -> Iterator[str]:
     """Turn away what would have to wait behind too many others for Chroma."""
-    if isinstance(gateway.topology, ClientServer):
+    if isinstance(gateway.topology, ClientServer | StoreDoor):
         full = f"{{ queue({behind(CHROMA)}) ge {gateway.topology.chroma.queue} }}"
         yield f"http-request {BUSY.returned()} if {{ var(txn.target) -m str {Target.CHROMA} }} {full}"
 

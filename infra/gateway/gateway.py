@@ -1,4 +1,4 @@
-"""What a gateway stands in front of, and where it listens. The types hold the two topologies and nothing else."""
+"""What a gateway stands in front of, and where it listens. The types hold the topologies and nothing else."""
 
 from __future__ import annotations
 
@@ -64,10 +64,35 @@ class SingleNode:
 
 
 @dataclass(frozen=True, slots=True)
+class Far:
+    """That Chroma and its guard are on another host, behind its store door: the way there is TLS, with the credential.
+
+    Attributes:
+        name: A DNS name in the door's certificate. HAProxy 2.6 compares no addresses (tried: such a name of a
+            certificate is never found).
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClientServer:
-    """API replicas, and the Chroma server that they reach by the inner door."""
+    """API replicas, and the Chroma server that they reach by the inner door.
+
+    Attributes:
+        far: Set if `chroma` and `guard` are both the store door of another host.
+    """
 
     api: Replicas
+    chroma: Server
+    guard: Guard
+    far: Far | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDoor:
+    """The door on a store's own host, for the gateway of another: nothing else there is published."""
+
     chroma: Server
     guard: Guard
 
@@ -77,7 +102,7 @@ class Doors:
     """Where the gateway listens: on ports that none of the servers behind it has (`waiting.NOWHERE`).
 
     Attributes:
-        tls_port: For callers.
+        tls_port: For callers; of a store door, for the gateway.
         plain_port: For callers without TLS, if that was asked for.
         inner_port: For the API's way to Chroma; only with a Chroma server.
         metrics_port: Metrics, and the gateway's own health.
@@ -104,7 +129,7 @@ class Gateway:
         runtime_folder: Where sockets are made.
     """
 
-    topology: SingleNode | ClientServer
+    topology: SingleNode | ClientServer | StoreDoor
     stack: str = ""
     doors: Doors = field(default_factory=Doors)
     allowance: Allowance = field(default_factory=Allowance)
@@ -117,5 +142,15 @@ class Gateway:
 
     @property
     def has_chroma(self) -> bool:
-        """Whether there is a Chroma server of its own."""
+        """Whether there is a Chroma server of its own, with callers who may use it."""
         return isinstance(self.topology, ClientServer)
+
+    @property
+    def api(self) -> Server | Replicas | None:
+        """The API behind it; a store door has none."""
+        return None if isinstance(self.topology, StoreDoor) else self.topology.api
+
+    @property
+    def far(self) -> Far | None:
+        """Set if Chroma is on another host."""
+        return self.topology.far if isinstance(self.topology, ClientServer) else None

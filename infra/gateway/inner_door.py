@@ -22,15 +22,31 @@ def section(gateway: Gateway) -> list[str]:
 
 
 def _lines(gateway: Gateway) -> Iterator[str]:
-    hashes = f"{gateway.folder}/{files.INNER_HASHES}"
     yield f"bind {gateway.doors.address}:{gateway.doors.inner_port}"
+    yield from with_credential(gateway, NOT_INNER)
+    yield from to_chroma(gateway)
+    yield f"default_backend {CHROMA}"
+
+
+def with_credential(gateway: Gateway, refusal: Problem) -> Iterator[str]:
+    """Let only those in who show the inner credential.
+
+    Args:
+        gateway: The gateway.
+        refusal: What the others are told.
+    """
+    hashes = f"{gateway.folder}/{files.INNER_HASHES}"
     yield "option idle-close-on-response"
     # The request of a caller is in the log of the first door; here only what failed.
     yield "option dontlog-normal"
     yield f"log-format '{FORMAT}'"
     yield from asked.identified()
     shown = f"req.fhdr(x-chroma-token),sha2(256),hex,lower,map({hashes})"
-    yield f"http-request {NOT_INNER.returned()} if !{{ {shown} -m found }}"
+    yield f"http-request {refusal.returned()} if !{{ {shown} -m found }}"
+
+
+def to_chroma(gateway: Gateway) -> Iterator[str]:
+    """Let only what Chroma has through, and nothing that is not meant for it."""
     yield from asked.looked_up(gateway)
     yield f"http-request {asked.UNKNOWN_PATH.returned()} if !{{ var(txn.target) -m str {Target.CHROMA} }}"
     yield from asked.bounded(gateway)
@@ -39,4 +55,3 @@ def _lines(gateway: Gateway) -> Iterator[str]:
         yield f"http-request del-header {header}"
     yield "http-request del-header ^x[-_]cortex[-_] -m reg"
     yield f"http-after-response del-header {WAITED}"
-    yield f"default_backend {CHROMA}"

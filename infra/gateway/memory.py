@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.gateway.gateway import ClientServer, Gateway, Replicas
+from infra.gateway.gateway import ClientServer, Gateway, Replicas, StoreDoor
 from infra.gateway.limits import KIB, MIB
 
 # HAProxy with two threads, idle, 22 MB; the guard 20 MB (measured).
@@ -23,8 +23,9 @@ def memory_bytes(gateway: Gateway) -> int:
 def _places(gateway: Gateway) -> int:
     """Requests that can be in the gateway at once before it answers 503."""
     topology = gateway.topology
-    api = topology.api
-    places = api.queue + api.slots * (api.most if isinstance(api, Replicas) else 1)
-    if isinstance(topology, ClientServer):
+    places = 0
+    if (api := gateway.api) is not None:
+        places += api.queue + api.slots * (api.most if isinstance(api, Replicas) else 1)
+    if isinstance(topology, ClientServer | StoreDoor):
         places += topology.chroma.queue + topology.chroma.slots
     return places

@@ -33,6 +33,11 @@ class Problem:
         """The arguments of `http-request return`."""
         return f"return {self._arguments(_PATH)}"
 
+    def instead(self) -> str:
+        """The arguments of `http-response return`, in place of what a server answered."""
+        # The request is gone by then.
+        return f"return {self._arguments(None)}"
+
     def error(self) -> str:
         """The directive that makes it HAProxy's own answer with this status."""
         # The request may not have been understood: no path.

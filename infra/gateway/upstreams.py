@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from infra.gateway.base import NAMED, address
-from infra.gateway.gateway import ClientServer, Gateway, Guard, Replicas
-from infra.gateway.waiting import NAMED_LATER, OWN_CONNECTION, SHARED_CONNECTIONS, layers, lone
+from infra.gateway import far_way
+from infra.gateway.base import GUARD, GUARD_PATH, NAMED, address
+from infra.gateway.gateway import ClientServer, Gateway, Guard, Replicas, Server, StoreDoor
+from infra.gateway.waiting import NAMED_LATER, OWN_CONNECTION, SHARED_CONNECTIONS, behind, layers, lone
 
 CHROMA, API, API_STREAM = "chroma", "api", "api_stream"
 READY, WRITABLE = "store_ready", "store_writable"
@@ -21,6 +22,10 @@ CHECK = "inter 1s fastinter 500ms downinter 500ms rise 1"
 def sections(gateway: Gateway) -> Iterator[list[str]]:
     """The backends of the topology."""
     topology = gateway.topology
+    yield guard_endpoints(gateway, topology.guard)
+    if isinstance(topology, StoreDoor):
+        yield [f"backend {behind(CHROMA)}", *(f"    {line}" for line in _chroma(gateway, topology.chroma))]
+        return
     api = topology.api
     streams = max(1, api.slots // STREAM_SHARE)
     others = replace(api, slots=max(1, api.slots - streams))
@@ -33,8 +38,13 @@ def sections(gateway: Gateway) -> Iterator[list[str]]:
     # Not kept, so never repeated.
     yield [f"backend {API_STREAM}", *(f"    {line}" for line in (*lines, *streamed(gateway)))]
     if isinstance(topology, ClientServer):
-        yield from layers(gateway, CHROMA, lone(gateway, CHROMA, topology.chroma, SHARED_CONNECTIONS))
-    yield from guard_says(topology.guard)
+        yield from layers(gateway, CHROMA, _chroma(gateway, topology.chroma), far_way.far_answer_s(gateway))
+    yield from guard_says(gateway, topology.guard)
+
+
+def _chroma(gateway: Gateway, chroma: Server) -> list[str]:
+    secured = far_way.secured(gateway)
+    return [*far_way.shown(gateway), *lone(gateway, CHROMA, chroma, SHARED_CONNECTIONS, secured)]
 
 
 def replicas(api: Replicas) -> list[str]:
@@ -60,22 +70,32 @@ def streamed(gateway: Gateway) -> list[str]:
     return ["option http-no-delay", f"timeout server {gateway.patience.answer_s}s"]
 
 
-def guard_says(guard: Guard) -> Iterator[list[str]]:
+def guard_endpoints(gateway: Gateway, guard: Guard) -> list[str]:
+    """The way to the endpoints of the store's guard; a store door has them under the path of the metrics door."""
+    way = [*far_way.shown(gateway)] if gateway.far else [f"http-request replace-path {GUARD_PATH}(/.*) \\1"]
+    return [
+        f"backend {GUARD}",
+        *(f"    {line}" for line in way),
+        f"    server guard {address(guard.host, guard.port)} {NAMED}{far_way.secured(gateway)}",
+    ]
+
+
+def guard_says(gateway: Gateway, guard: Guard) -> Iterator[list[str]]:
     """What the store's guard says, asked once a second. Nobody is ever sent there: the checks are the answer.
 
     The store is closed only when its guard says so (507). While no guard answers, as during a restart, it is not:
     callers then wait for the server instead of being turned away.
     """
-    server = f"server guard {address(guard.host, guard.port)} check {CHECK} fall 1 {NAMED}"
+    server = f"server guard {address(guard.host, guard.port)} check {CHECK} fall 1 {NAMED}{far_way.secured(gateway)}"
     yield [
         f"backend {READY}",
-        "    option httpchk GET /readyz",
+        *(f"    {line}" for line in far_way.check(gateway, "/readyz")),
         "    http-check expect status 200",
         f"    {server}",
     ]
     yield [
         f"backend {WRITABLE}",
-        "    option httpchk GET /writable",
+        *(f"    {line}" for line in far_way.check(gateway, "/writable")),
         "    http-check expect status 200,507",
         f"    http-check set-var({SAID}) status",
         f"    http-check set-var({SAID_AFTER}) res.fhdr(retry-after)",

@@ -34,16 +34,17 @@ def behind(name: str) -> str:
     return f"{name}_server"
 
 
-def layers(gateway: Gateway, name: str, servers: list[str]) -> Iterator[list[str]]:
+def layers(gateway: Gateway, name: str, servers: list[str], answer_s: int | None = None) -> Iterator[list[str]]:
     """Backend `name` and what is behind it.
 
     Args:
         gateway: The gateway.
         name: Of the servers.
         servers: Lines of the inner backend.
+        answer_s: Longest time that a server takes to answer; that of the gateway's patience if None.
     """
     patience = gateway.patience
-    whole_s = patience.queue_s + patience.restart_s + patience.answer_s
+    whole_s = patience.queue_s + patience.restart_s + (answer_s or patience.answer_s)
     yield [
         f"backend {name}",
         "    option http-buffer-request",
@@ -68,7 +69,7 @@ def layers(gateway: Gateway, name: str, servers: list[str]) -> Iterator[list[str
     yield [f"backend {behind(name)}", *(f"    {line}" for line in servers)]
 
 
-def lone(gateway: Gateway, name: str, server: Server, connections: str) -> list[str]:
+def lone(gateway: Gateway, name: str, server: Server, connections: str, secured: str = "") -> list[str]:
     """Lines of a backend with one server, which is restarted in place.
 
     No health check takes it out: a lone server that is marked down is an immediate 503 for everyone.
@@ -79,7 +80,7 @@ def lone(gateway: Gateway, name: str, server: Server, connections: str) -> list[
         f"retries {gateway.patience.restart_s}",
         "retry-on conn-failure",
         f"option redispatch {LOOK_AGAIN}",
-        f"server {name} {address(server.host, server.port)} maxconn {server.slots} {NAMED_OR_NOWHERE}",
+        f"server {name} {address(server.host, server.port)} maxconn {server.slots} {NAMED_OR_NOWHERE}{secured}",
     ]
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from infra.gateway.configuration import public_files, secret_files
-from infra.gateway.gateway import ClientServer, Doors, Gateway, SingleNode
+from infra.gateway.configuration import door_files, public_files, secret_files
+from infra.gateway.gateway import ClientServer, Doors, Gateway, SingleNode, StoreDoor
 from infra.gateway.tokens import GatewayToken
 from tests.gateway.waits import free_port, wait_until
 
@@ -32,13 +32,17 @@ class Running:
     def __init__(
         self,
         folder: Path,
-        topology: SingleNode | ClientServer,
+        topology: SingleNode | ClientServer | StoreDoor,
         tokens: Sequence[GatewayToken],
         certificate: Path,
+        *,
+        authority: str | None = None,
         **changes: Any,
     ) -> None:
         """Args: folder: to work in. certificate: PEM with its key. changes: further fields of `Gateway`."""
         self.folder = folder
+        self.authority = authority
+        self.credentials = [INNER_CREDENTIAL]
         self.tokens = list(tokens)
         self.certificate = certificate
         doors = Doors(free_port(), free_port(), free_port(), free_port(), ADDRESS)
@@ -89,11 +93,19 @@ class Running:
     def write_files(self) -> None:
         """Render everything."""
         certificate = self.certificate.read_text()
-        made = {
-            **public_files(self.gateway),
-            **secret_files(self.gateway, self.tokens, INNER_CREDENTIAL, certificate),
-        }
-        for name, content in made.items():
+        if isinstance(self.gateway.topology, StoreDoor):
+            secret = door_files(self.credentials, certificate)
+        else:
+            shown, *former = self.credentials
+            secret = secret_files(
+                self.gateway,
+                self.tokens,
+                shown,
+                certificate,
+                former_credentials=former,
+                authority=self.authority,
+            )
+        for name, content in {**public_files(self.gateway), **secret}.items():
             Path(self.gateway.folder, name).write_text(content)
 
     def start(self) -> None:
@@ -133,8 +145,16 @@ class Running:
         current = text.partition("# workers\n")[2].partition("#")[0]
         return {int(line.split()[0]) for line in current.splitlines() if line}
 
-    def stop(self) -> None:
-        """End it with all its workers."""
+    def kill(self) -> None:
+        """SIGKILL, master and workers; `start` brings it back."""
+        assert self.process is not None
+        for pid in self.workers():
+            os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> None:
+        """SIGTERM, as a container's stop; `start` brings it back."""
         if self.process is not None:
             self.process.terminate()
             try:
@@ -142,6 +162,10 @@ class Running:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def stop(self) -> None:
+        """End it with all its workers, for good."""
+        self.end()
         shutil.rmtree(self._runtime, ignore_errors=True)
 
     def changed(self, **changes: Any) -> None:
