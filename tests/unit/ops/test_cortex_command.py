@@ -8,36 +8,92 @@ import pytest
 
 from ops import cli
 
-OUTPUTS = json.dumps(
-    {"url": "http://127.0.0.1:8080", "token": "t0ken", "container": "cortex-dev-api", "volume": "cortex-dev-store"}
-)
-UP = ("stack output", OUTPUTS, 0)
-HEALTHY = [{"State": {"Status": "running", "Health": {"Status": "healthy"}}, "RestartCount": 0}]
-JUDGED = {
-    "phase": "serving",
-    "phase_message": "",
-    "writable": {"ok": True, "reason": ""},
-    "judgements": [{"name": "memory", "verdict": "ok", "message": "40 % of 788 MiB [limit]"}],
-    "actions": [
-        {
-            "at": "2026-01-02T03:04:05Z",
-            "action": "restart",
-            "reason": "planned [weekly]",
-            "outcome": "ok",
-            "took_s": 3.25,
-        }
-    ],
+OUTPUTS = {
+    "url": "https://127.0.0.1:8443",
+    "token": "t0ken",
+    "tokens": {"admin": "t0ken", "search": "s3arch"},
+    "authority": "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n",
+    "container": "cortex-dev-api",
+    "volume": "cortex-dev-store",
 }
+UP = ("stack output", json.dumps(OUTPUTS), 0)
+# As a stack with a certificate of its own has them: an output that is None is left out, or empty.
+GIVEN = {**OUTPUTS, "authority": None}
+CONTAINERS = "cortex-dev-gateway\ncortex-dev-api-1-a1b2c3d\ncortex-dev-api-2-e4f5a6b\ncortex-dev-chroma\n"
+THERE = (("status=running", CONTAINERS, 0), ("status=exited", "cortex-dev-api-3-0a1b2c3\n", 0), ("logs", "a line\n", 0))
 
 
-@pytest.mark.parametrize(("name", "printed"), [("url", "http://127.0.0.1:8080\n"), ("token", "t0ken\n")])
-def test_url_and_token_print_only_that(command, programs, name, printed):
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (("url",), "https://127.0.0.1:8443\n"),
+        (("token",), "t0ken\n"),
+        (("token", "search"), "s3arch\n"),
+        (("ca",), OUTPUTS["authority"]),
+    ],
+)
+def test_url_token_and_certificate_print_only_that(command, programs, arguments, printed):
     programs.add("pulumi", UP)
-    assert command(name) == (0, printed, "")
+    assert command(*arguments) == (0, printed, "")
     assert programs.calls == ["pulumi stack output --json --show-secrets --stack dev"]
 
 
-@pytest.mark.parametrize("name", ["url", "token", "status", "demo", "logs"])
+def test_a_token_that_is_not_there_is_told_with_those_that_are(command, programs):
+    programs.add("pulumi", UP)
+    assert command("token", "serch") == (1, "", "error: stack dev has no token 'serch'; it has admin, search\n")
+
+
+@pytest.mark.parametrize("outputs", [GIVEN, {key: value for key, value in OUTPUTS.items() if key != "authority"}])
+def test_a_given_certificate_has_no_authority_to_print(command, programs, outputs):
+    programs.add("pulumi", ("stack output", json.dumps(outputs), 0))
+    code, out, err = command("ca")
+    assert (code, out) == (1, "")
+    assert err == "error: stack dev has a certificate that was given to it: who signed it is not known here\n"
+
+
+@pytest.fixture
+def becoming(monkeypatch):
+    """What the process would have become."""
+    commands = []
+    monkeypatch.setattr(cli, "_become", lambda command, _environment: commands.append(command))
+    return commands
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ([], "cortex-dev-api"),
+        (["gateway"], "cortex-dev-gateway"),
+        (["cortex-dev-gateway"], "cortex-dev-gateway"),
+        (["chroma"], "cortex-dev-chroma"),
+        (["api"], "cortex-dev-api-1-a1b2c3d"),
+        (["api-2"], "cortex-dev-api-2-e4f5a6b"),
+        (["api-3"], "cortex-dev-api-3-0a1b2c3"),  # stopped
+    ],
+)
+def test_logs_are_of_the_store_s_server_or_of_the_container_that_was_named(command, programs, becoming, asked, shown):
+    programs.add("pulumi", UP)
+    programs.add("docker", *THERE)
+    assert command("logs", *asked)[0] == 0
+    assert command("logs", *asked, "--follow")[0] == 0
+    assert becoming == [
+        ["docker", "logs", "--tail", "200", shown],
+        ["docker", "logs", "--tail", "200", "--follow", shown],
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["gate", "ap", "api-", "prod"])
+def test_logs_of_a_container_that_is_not_there_are_told_with_those_that_are(command, programs, becoming, wrong):
+    programs.add("pulumi", UP)
+    programs.add("docker", *THERE)
+    code, out, err = command("logs", wrong)
+    assert (code, out, becoming) == (1, "", [])
+    assert err.startswith(f"error: stack dev has no container {wrong!r}; it has cortex-dev-api-1-a1b2c3d, cortex-dev-")
+    programs.add("docker", ("ps --all", "", 0))
+    assert "it has none\n" in command("logs", wrong)[2]
+
+
+@pytest.mark.parametrize("name", ["url", "token", "ca", "status", "demo", "logs"])
 @pytest.mark.parametrize(
     "answer", [("stack output", "{}", 0), ("stack output", "error: no stack named 'dev' found", 6)]
 )
@@ -97,16 +153,33 @@ def test_destroy_spares_what_is_protected(command, programs):
 
 def test_up_starts_what_was_stopped_and_tells_what_next(command, programs):
     programs.add("pulumi", UP, ("up --yes", "", 0))
-    programs.add("docker", ("ps --all", "cortex-dev-api\n", 0), ("start", "", 0))
+    programs.add("docker", ("ps --all", "cortex-dev-api\ncortex-dev-gateway\n", 0), ("start", "", 0))
     code, out, err = command("up")
     assert (code, out) == (0, "")
-    assert "docker start cortex-dev-api" in programs.calls
-    assert programs.calls.index("docker start cortex-dev-api") < programs.calls.index(
+    assert "docker start cortex-dev-api cortex-dev-gateway" in programs.calls
+    assert programs.calls.index("docker start cortex-dev-api cortex-dev-gateway") < programs.calls.index(
         "pulumi up --yes --skip-preview --suppress-outputs --stack dev"
     )
-    for shown in ("URL      http://127.0.0.1:8080", "`make token` prints it", "/v1/status", "`make demo`"):
+    for shown in (
+        "URL      https://127.0.0.1:8443",
+        "`make token` prints it",
+        "/v1/status",
+        "`make demo`",
+        "make -s ca > cortex-ca.pem",
+        "curl -s --cacert cortex-ca.pem -H",
+    ):
         assert shown in err
     assert "t0ken" not in out + err
+
+
+def test_up_with_a_given_certificate_tells_of_no_other_to_trust(command, programs):
+    programs.add("pulumi", ("stack output", json.dumps(GIVEN), 0), ("up --yes", "", 0))
+    programs.add("docker", ("ps --all", "", 0))
+    code, _, err = command("up")
+    assert code == 0
+    assert "curl -s -H" in err
+    assert "cacert" not in err
+    assert "make -s ca" not in err
 
 
 def test_a_failed_up_shows_the_servers_last_lines_and_passes_the_exit_code_on(command, programs):
@@ -143,49 +216,6 @@ def test_down_stops_what_runs_and_keeps_everything(command, programs):
     assert "the data is kept" in err
     programs.add("docker", ("ps --all", "", 0))
     assert "nothing was running" in command("down")[2]
-
-
-def test_status_is_zero_when_healthy_and_shows_the_judgements(command, programs):
-    programs.add("pulumi", UP)
-    programs.add("docker", ("inspect", json.dumps(HEALTHY), 0), ("exec", json.dumps(JUDGED), 0))
-    code, out, _ = command("status")
-    assert code == 0
-    assert "stack dev  http://127.0.0.1:8080  volume cortex-dev-store" in out
-    assert "container cortex-dev-api  running  healthy  0 restarts" in out
-    assert "guard  serving  writable" in out
-    assert "40 % of 788 MiB [limit]" in out
-    assert "2026-01-02T03:04:05Z  restart  planned [weekly]  ok  3.2 s" in out
-
-
-def test_status_says_why_nothing_can_be_written_or_judged(command, programs):
-    programs.add("pulumi", UP)
-    closed = {**JUDGED, "writable": {"ok": False, "reason": "the disk is nearly full"}}
-    programs.add("docker", ("inspect", json.dumps(HEALTHY), 0), ("exec", json.dumps(closed), 0))
-    _, out, err = command("status")
-    assert "guard  serving  not writable: the disk is nearly full" in out, err
-    silent = {"verdict": "unknown", "problem": "the guard has published nothing"}
-    programs.add("docker", ("inspect", json.dumps(HEALTHY), 0), ("exec", json.dumps(silent), 0))
-    assert "guard  the guard has published nothing" in command("status")[1]
-
-
-def test_status_is_one_when_unhealthy_or_stopped(command, programs):
-    programs.add("pulumi", UP)
-    unhealthy = [{"State": {"Status": "running", "Health": {"Status": "unhealthy"}}, "RestartCount": 1}]
-    programs.add("docker", ("inspect", json.dumps(unhealthy), 0), ("exec", json.dumps(JUDGED), 0))
-    code, out, _ = command("status")
-    assert (code, "running  unhealthy  1 restart\n" in out) == (1, True)
-    stopped = [{"State": {"Status": "exited"}, "RestartCount": 0}]
-    programs.add("docker", ("inspect", json.dumps(stopped), 0))
-    code, out, _ = command("status")
-    assert code == 1
-    assert "next: `make up` starts it" in out
-
-
-def test_a_probe_that_says_nothing_usable_is_an_error(command, programs):
-    programs.add("pulumi", UP)
-    programs.add("docker", ("inspect", json.dumps(HEALTHY), 0), ("exec", "OCI runtime exec failed", 126))
-    code, _, err = command("status")
-    assert (code, "the probe of cortex-dev-api said nothing usable: OCI runtime exec failed" in err) == (1, True)
 
 
 def test_a_message_is_shown_as_it_is_brackets_and_all(command, programs, api):

@@ -33,6 +33,14 @@ def test_dimensions_alone_are_enough(inputs, head):
     assert head in size.table(inputs)
 
 
+def test_the_topology_is_an_input_too():
+    table = size.table({"topology": "client-server", "api.replicas": "5"})
+    assert "(Chroma server)" in table
+    assert "API replica (each of 5)" in table
+    assert "API replica" not in size.table({})
+    assert "stack, all limits" in size.table({})
+
+
 def test_dimensions_that_contradict_the_model_are_still_refused():
     with pytest.raises(SettingsError, match="does not fit model all-MiniLM-L6-v2, whose vectors have 384"):
         size.table({"model": "all-MiniLM-L6-v2", "dimensions": "768"})
