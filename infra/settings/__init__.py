@@ -3,6 +3,7 @@
 from infra.settings.loader import load_settings
 from infra.settings.models import Access, Api, Corpus, Gateway, Health, Image, Limits, Registry, Settings, Tls, Token
 from infra.settings.problems import Problem, SettingsError
+from infra.settings.store_host import StoreHost
 
 __all__ = [
     "Access",
@@ -16,6 +17,7 @@ __all__ = [
     "Registry",
     "Settings",
     "SettingsError",
+    "StoreHost",
     "Tls",
     "Token",
     "load_settings",

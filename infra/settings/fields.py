@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from infra.settings.models import Section
+from infra.settings.section import Section
 
 _USER_INFO = re.compile(r"[^/@\s]+:[^/@\s]+@")
 

@@ -13,8 +13,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from infra.settings import fields, rules
-from infra.settings.models import Section, Settings
+from infra.settings.models import Settings
 from infra.settings.problems import Problem, SettingsError, placed
+from infra.settings.section import Section
 
 # Pydantic's words for an error type, said so that they read after the key's name.
 _WORDING = {

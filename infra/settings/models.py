@@ -9,18 +9,13 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from infra import embedding_models
 from infra.gateway import pattern
+from infra.settings.section import Decimal, Number, Section
+from infra.settings.store_host import StoreHost
 from infra.vocabulary import MemoryShort, Platform, Precision, Role, Topology
-
-
-def _no_boolean(value: Any) -> Any:
-    """YAML's `yes` and `on` are booleans, and Python counts them as 1: a number was meant."""
-    if isinstance(value, bool):
-        raise ValueError(f"must be a number, not {str(value).lower()}")  # noqa: TRY004 - Pydantic collects these
-    return value
 
 
 def _known(model: str) -> str:
@@ -56,8 +51,6 @@ def _generations(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 MOST_GENERATIONS = 1_000_000
 
-Number = Annotated[int, BeforeValidator(_no_boolean)]
-Decimal = Annotated[float, BeforeValidator(_no_boolean), AllowInfNan(False)]
 Model = Annotated[str, AfterValidator(_known)]
 Moment = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_zoned)]
 Generations = Annotated[tuple[Number, ...], AfterValidator(_generations)]
@@ -71,14 +64,6 @@ MOST_VECTORS = 50_000_000
 
 # Any `up` renews one when a third of its days is left, and the guard must not complain before: at 7 days.
 LEAST_CERTIFICATE_DAYS = 21
-
-
-class Section(BaseModel):
-    """A group of settings. Immutable, and closed: a key it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    key: ClassVar[str]
 
 
 class Corpus(Section):
@@ -369,6 +354,9 @@ class Settings(BaseModel):
     tls: Tls = Field(default_factory=Tls, description="The gateway's certificate")
     gateway: Gateway = Field(default_factory=Gateway, description="What the gateway allows, and how long callers wait")
     registry: Registry | None = Field(None, description="Registry for images; not needed on a single Docker host")
+    store_host: StoreHost | None = Field(
+        None, description="Another Docker host for Chroma and its store, with client-server; needs a registry"
+    )
 
     @property
     def published_ports(self) -> dict[str, int]:

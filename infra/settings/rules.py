@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import embedding_models
+from infra.settings import store_host
 from infra.settings.models import Access, Api, Corpus, Gateway, Health, Registry, Settings, Token
 from infra.settings.problems import Problem
 from infra.vocabulary import Role, Topology
@@ -42,6 +43,7 @@ def check(sections: dict[str, Any]) -> Iterator[Problem]:
         yield from _credentials(registry)
     if access is not None:
         yield from _address(access)
+    yield from store_host.check(sections)
 
 
 def warnings(settings: Settings) -> Iterator[str]:
@@ -57,6 +59,12 @@ def warnings(settings: Settings) -> Iterator[str]:
         yield (
             f"cortex:health.memory_percent = {health.memory_percent}: the predicted peak takes {peak_percent:.0f} % of "
             f"the computed limit, so a full stack counts as unhealthy; raise it, or cortex:limits.headroom_percent"
+        )
+    registry = settings.registry
+    if settings.store_host is not None and registry is not None and registry.address.startswith(("localhost", "127.")):
+        yield (
+            f"cortex:registry.address = {registry.address}: each of the two Docker hosts takes this for itself, so the "
+            "other one finds nothing there, unless both are on one machine"
         )
 
 
