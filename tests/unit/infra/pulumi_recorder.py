@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
+from pulumi import Output
 from pulumi.runtime import rpc, settings
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.stack import run_pulumi_func
@@ -108,3 +109,13 @@ def record(program: Callable[[], None], stack: str = "dev") -> Recorder:
         asyncio.set_event_loop(None)
         loop.close()
     return recorder
+
+
+def known(output: Output[Any], what: str = "future") -> Any:
+    """What an output has become after its program ran."""
+    return asyncio.run(_awaited(getattr(output, what)))
+
+
+async def _awaited(future: Any) -> Any:
+    done = future() if callable(future) else future
+    return await done

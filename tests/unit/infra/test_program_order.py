@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pulumi
@@ -11,19 +10,9 @@ import pytest
 from infra import program
 from infra.feasibility import Host
 from infra.platforms.docker import host as docker_host
-from tests.unit.infra.pulumi_recorder import record
+from tests.unit.infra.pulumi_recorder import known, record
 
 ROOMY = Host(memory_bytes=1 << 50, free_disk_bytes=1 << 50, open_files_hard_limit=1 << 20)
-
-
-def known(output: pulumi.Output[object], what: str = "future") -> object:
-    """What an output has become after its program ran."""
-    return asyncio.run(_awaited(getattr(output, what)))
-
-
-async def _awaited(future: object) -> object:
-    done = future() if callable(future) else future
-    return await done
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from infra.gateway import files
 from infra.gateway.tokens import hashed
 from infra.vocabulary import Topology
 from tests.unit.infra.laid_down import BOTH
-from tests.unit.infra.pulumi_recorder import in_clear, is_secret, opened
+from tests.unit.infra.pulumi_recorder import in_clear, is_secret, known, opened
 from tests.unit.infra.rendered_stack import AUTHORITY, CERTIFICATE, CONTAINER, WORD, dev, rendered
 
 TOKEN, INNER = "word-of-token-admin-1", "word-of-inner-1"
@@ -155,6 +155,7 @@ def test_a_given_certificate_is_used_as_it_is_and_none_is_made(topology):
     assert not kinds & {AUTHORITY, CERTIFICATE}
     secrets = made[0].secrets
     assert (secrets.authority, secrets.ends) == (None, None)
+    assert known(secrets.values["certificate"], "is_secret")
     assert uploaded(recorder, "gateway-files-writer")["/run/cortex/gateway/certificate.pem.new"] == "the-chain-and-key"
     for entry in recorder.registered.values():
         assert "the-chain-and-key" not in json.dumps(in_clear(entry.inputs), default=str)
