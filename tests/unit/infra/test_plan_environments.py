@@ -199,7 +199,11 @@ def bounds():
 def at_the_bound(topology: Topology, group: str, name: str, value: float) -> Settings:
     """Defaults but for one."""
     settings = Settings(topology=topology)
-    section = getattr(settings, group).model_copy(update={name: value})
+    field = Settings.model_fields[group]
+    needed = {
+        key: inner.examples[0] for key, inner in fields.section_of(field).model_fields.items() if inner.is_required()
+    }
+    section = (getattr(settings, group) or kind(**needed)).model_copy(update={name: value})
     if name == "dimensions":
         section = section.model_copy(update={"model": "custom"})
     if name == "growth_percent_per_month":
@@ -209,7 +213,7 @@ def at_the_bound(topology: Topology, group: str, name: str, value: float) -> Set
 
 def test_every_group_with_numbers_is_tried():
     assert {group for group, _, _ in bounds()} == {
-        *("corpus", "limits", "access", "api", "health", "maintenance", "tls", "gateway")
+        *("corpus", "limits", "access", "api", "health", "maintenance", "tls", "gateway", "store_host")
     }
 
 
