@@ -45,6 +45,8 @@ def embedded(stack: str, settings: Settings, need: Sizing, disk_bytes: int, hard
             "CORTEX_STORAGE": "embedded",
             "CORTEX_STORE_PATH": STORE_PATH,
             "CORTEX_CANARY_INTERVAL_S": str(settings.health.canary_interval_s),
+            # The gateway waits for a server that refuses connections; from then on the API lets callers wait itself.
+            "CORTEX_START_WAIT_S": str(settings.gateway.restart_s),
             "CORTEX_SIZING": shown(need, disk_bytes),
             "HEALTH_SERVER": "api",
             "HEALTH_SCHEMA_COMMAND": "python3 -m cortex_api.schema",

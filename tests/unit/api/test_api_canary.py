@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,36 @@ def test_health_before_the_store_is_open_and_after_a_stop(make_api, gateway_head
     assert client.get("/healthz").json()["status"] == "stopping"
     stopping = client.get("/v1/status")
     assert (stopping.status_code, stopping.headers["connection"]) == (503, "close")
+
+
+def test_who_asks_before_the_store_is_open_waits_for_it(make_api, gateway_headers):
+    opened = make_api()
+    settings = opened.runtime.settings.model_copy(update={"start_wait_s": 30.0})
+    allow = threading.Event()
+
+    def open_storage():
+        assert allow.wait(20)
+        return opened.runtime.storage
+
+    runtime = Runtime(settings, open_storage, lambda: opened.runtime.embedder)
+    client = TestClient(create_app(runtime, Gateway(opened.credential_file)), headers=gateway_headers("admin"))
+    runtime.open_in_background(lambda: None)
+    with ThreadPoolExecutor(1) as caller:
+        answer = caller.submit(client.get, "/v1/status")
+        assert client.get("/healthz").json()["status"] == "starting", "health does not wait"
+        with pytest.raises(TimeoutError):
+            answer.result(0.2)
+        allow.set()
+        assert answer.result(20).status_code == 200
+    runtime.begin_stop()
+
+
+def test_who_asks_too_long_before_the_store_is_open_is_told(make_api, gateway_headers):
+    opened = make_api()
+    settings = opened.runtime.settings.model_copy(update={"start_wait_s": 0.1})
+    runtime = Runtime(settings, lambda: None, lambda: None)
+    client = TestClient(create_app(runtime, Gateway(opened.credential_file)), headers=gateway_headers("admin"))
+    assert client.get("/v1/status").json()["type"] == "urn:cortex:problem:starting"
 
 
 def test_lingering_is_unhealthy_and_still_serves(make_api):

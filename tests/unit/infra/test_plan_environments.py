@@ -38,7 +38,7 @@ OF_A_REMOTE_STORE = {name for name in api_settings.Settings.model_fields if name
     "stop_linger_s"  # the gateway sends nobody elsewhere when there is one server only
 }
 LEFT_TO_A_REPLICA = {"chroma_check_interval_s"}
-OF_AN_EMBEDDED_STORE = {"store_path", "canary_interval_s"}
+OF_AN_EMBEDDED_STORE = {"store_path", "canary_interval_s", "start_wait_s"}
 LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points"}
 OF_FILES_LOADED_ANEW = {"reload_watch", "reload_check", "certificate"}
 OF_A_STORE = {
@@ -199,10 +199,8 @@ def bounds():
 def at_the_bound(topology: Topology, group: str, name: str, value: float) -> Settings:
     """Defaults but for one."""
     settings = Settings(topology=topology)
-    field = Settings.model_fields[group]
-    needed = {
-        key: inner.examples[0] for key, inner in fields.section_of(field).model_fields.items() if inner.is_required()
-    }
+    kind = fields.section_of(Settings.model_fields[group])
+    needed = {key: inner.examples[0] for key, inner in kind.model_fields.items() if inner.is_required()}
     section = (getattr(settings, group) or kind(**needed)).model_copy(update={name: value})
     if name == "dimensions":
         section = section.model_copy(update={"model": "custom"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +22,8 @@ STREAM_SUFFIX = "/documents/stream"
 # Bodies that may be in memory together, as a multiple of the largest single one.
 BODIES_IN_FLIGHT = 2
 _RETRY_AFTER = {"Retry-After": "1"}
+# How often a request that waits looks whether the store is open.
+_LOOK_S = 0.02
 
 
 @dataclass(slots=True)
@@ -41,11 +45,15 @@ class Load:
 class Admission:
     """ASGI layer: rejects before the body is read, and counts the body while it is read (also a chunked one)."""
 
-    def __init__(self, app: ASGIApp, gateway: Gateway, phase: PhaseHolder, load: Load) -> None:
+    def __init__(
+        self, app: ASGIApp, gateway: Gateway, phase: PhaseHolder, load: Load, *, waits_until_s: float = 0.0
+    ) -> None:
+        """Before `waits_until_s` (of the monotonic clock) requests wait for the store to be open."""
         self._app = app
         self._gateway = gateway
         self._phase = phase
         self._load = load
+        self._waits_until_s = waits_until_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -75,6 +83,7 @@ class Admission:
         try:
             headers = Headers(scope=scope)
             scope["state"]["principal"] = self._gateway.principal(headers)
+            await self._opened()
             self._require_ready()
             self._enter()
             entered = True
@@ -91,6 +100,11 @@ class Admission:
         finally:
             load.body_bytes -= reserved
             load.requests -= entered
+
+    async def _opened(self) -> None:
+        # Behind a gateway that waits for a server that restarts, an answer that it is starting would be a failure.
+        while self._phase.current is Phase.STARTING and time.monotonic() < self._waits_until_s:
+            await asyncio.sleep(_LOOK_S)
 
     def _enter(self) -> None:
         load = self._load

@@ -53,7 +53,8 @@ def create_app(runtime: Runtime, gateway: Gateway) -> ASGIApp:
     app.add_exception_handler(StorageError, _from_storage)
     app.add_exception_handler(Exception, _from_fault)
     docs_page.install_openapi(app)
-    return Access(Admission(app, gateway, runtime.phase, runtime.load))
+    waits_until_s = runtime.started_at_s + runtime.settings.start_wait_s
+    return Access(Admission(app, gateway, runtime.phase, runtime.load, waits_until_s=waits_until_s))
 
 
 async def _from_storage(request: Request, error: Exception) -> Response:

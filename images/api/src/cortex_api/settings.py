@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     max_concurrent_requests: int = Field(16, ge=1, le=1_000)
     max_collections: int = Field(100, ge=1, le=10_000)
 
+    start_wait_s: float = Field(
+        0.0, ge=0, le=3_600, description="until so long after the start, requests wait for the store to be open"
+    )
     stop_linger_s: float = Field(
         0.0, ge=0, le=60, description="after SIGTERM: health says stopping, and requests are still taken"
     )
