@@ -1,4 +1,4 @@
-"""What a change of settings does to what runs: nothing, an update in place, or a replacement; never to the store."""
+"""What a change of settings does to what runs: nothing, a reload, an update in place, or a replacement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from tests.deploy.deployment import Deployment, free_port
+from infra.topologies.parts import API, GATEWAY
+from tests.deploy.deployment import Deployment, free_port, wait_for
 
 
 def test_second_preview_is_empty_also_after_refresh(deployment: Deployment) -> None:
@@ -17,9 +18,9 @@ def test_second_preview_is_empty_also_after_refresh(deployment: Deployment) -> N
 
 
 def test_second_up_changes_nothing(deployment: Deployment) -> None:
-    before = deployment.inspect()["State"]["StartedAt"]
+    before = {part: deployment.inspect(part)["State"]["StartedAt"] for part in deployment.parts()}
     assert "unchanged" in deployment.up()
-    assert deployment.inspect()["State"]["StartedAt"] == before
+    assert {part: deployment.inspect(part)["State"]["StartedAt"] for part in deployment.parts()} == before
 
 
 def test_memory_is_updated_in_place(deployment: Deployment) -> None:
@@ -35,14 +36,36 @@ def test_memory_is_updated_in_place(deployment: Deployment) -> None:
     assert deployment.preview_is_empty()
 
 
-def test_health_check_change_reaches_the_container(deployment: Deployment) -> None:
-    before = deployment.inspect()
+def test_health_check_change_reaches_every_container(deployment: Deployment) -> None:
+    before = {part: deployment.inspect(part)["Id"] for part in (API, GATEWAY)}
     deployment.set({"health": {**deployment.settings["health"], "retries": 3}})
     deployment.up()
-    after = deployment.inspect()
-    assert after["Config"]["Healthcheck"]["Retries"] == 3
-    assert after["Id"] != before["Id"]
+    for part, former in before.items():
+        after = deployment.inspect(part)
+        assert after["Config"]["Healthcheck"]["Retries"] == 3, part
+        assert after["Id"] != former, part
+    deployment.wait_healthy()
     assert deployment.preview_is_empty()
+
+
+def test_what_the_gateway_allows_is_loaded_by_the_one_that_runs(deployment: Deployment) -> None:
+    before, kept = deployment.inspect(GATEWAY), deployment.settings.get("gateway", {})
+
+    def refused() -> bool:
+        with deployment.client(deployment.token("reader")) as client:
+            return client.get("/v1/collections").status_code == 429
+
+    assert not refused()
+    deployment.set({"gateway": {**kept, "requests_per_s_per_token": 1}})
+    deployment.up()
+    try:
+        wait_for(refused, "more than a request a second to be refused", 30)
+    finally:
+        deployment.set({"gateway": kept})
+        deployment.up()
+    wait_for(lambda: not refused(), "the former limit to be back", 30)
+    after = deployment.inspect(GATEWAY)
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
 
 
 def test_port_in_use_is_one_clear_message(deployment: Deployment) -> None:
@@ -51,7 +74,7 @@ def test_port_in_use_is_one_clear_message(deployment: Deployment) -> None:
         holder.listen()
         taken = holder.getsockname()[1]
         kept = deployment.settings["access"]
-        deployment.set({"access": {"port": taken}})
+        deployment.set({"access": {**kept, "port": taken}})
         try:
             done = deployment.run("preview", check=False)
         finally:
@@ -63,10 +86,15 @@ def test_port_in_use_is_one_clear_message(deployment: Deployment) -> None:
 
 def test_port_of_another_container_is_named(deployment: Deployment) -> None:
     other = Deployment(f"{deployment.name}-b", deployment.config_file.parent / "b", deployment.environment)
-    other.set({"corpus": deployment.settings["corpus"], "access": deployment.settings["access"]})
+    health = {"port": deployment.settings["health"]["port"]}
+    other.set({"corpus": deployment.settings["corpus"], "access": deployment.settings["access"], "health": health})
     done = other.run("preview", check=False)
+    said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert f"is taken by container {deployment.container}" in done.stdout + done.stderr
+    for setting, port in {**deployment.settings["access"], "health": health["port"]}.items():
+        path = "health.port" if setting == "health" else f"access.{setting}"
+        assert f"cortex:{path} = {port}" in said
+    assert said.count(f"is taken by container {deployment.container(GATEWAY)}") >= 3
 
 
 def test_missing_daemon_is_one_clear_message(deployment: Deployment) -> None:

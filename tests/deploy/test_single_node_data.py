@@ -53,7 +53,7 @@ def test_after_a_replacement(stored: Deployment) -> None:
 
 def test_after_a_kill(stored: Deployment) -> None:
     before = stored.inspect()["State"]["StartedAt"]
-    stored.docker(["kill", "--signal", "KILL", stored.container])
+    stored.docker(["kill", "--signal", "KILL", stored.container()])
     # Docker does not restart what `docker kill` ended; a crash is not asked for, so it is started by hand here.
     stored.start_stopped()
     wait_for(lambda: stored.inspect()["State"]["StartedAt"] > before, "the container to start again")
@@ -61,7 +61,7 @@ def test_after_a_kill(stored: Deployment) -> None:
 
 
 def test_after_down_and_up(stored: Deployment) -> None:
-    assert stored.stop() == [stored.container]
+    assert sorted(stored.stop()) == stored.parts()
     stored.start_stopped()
     stored.up()
     assert_all_there(stored)

@@ -9,11 +9,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from infra.sizing.coefficients import GUARD_BYTES
-from infra.topologies import parts
+from infra.topologies.parts import API, GATEWAY, PROBE
 from tests.deploy.deployment import Deployment, server_pid, wait_for
 from tests.recovery.check import check
 from tests.recovery.clients import CortexClient
@@ -27,17 +26,8 @@ ROWS, DIMENSIONS = 1_200, 4
 
 def said(deployment: Deployment) -> dict[str, Any]:
     """What the guard says now, as the probe prints it."""
-    answer: dict[str, Any] = json.loads(deployment.host().run(f"{parts.PROBE} --json").stdout)
+    answer: dict[str, Any] = json.loads(deployment.host().run(f"{PROBE} --json").stdout)
     return answer
-
-
-def serves(deployment: Deployment) -> bool:
-    """Whether the API answers that it is well."""
-    try:
-        with deployment.client() as client:
-            return client.get("/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def start_again(deployment: Deployment) -> None:
@@ -46,13 +36,10 @@ def start_again(deployment: Deployment) -> None:
     deployment.wait_healthy()
 
 
-def guard_client(deployment: Deployment) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{deployment.settings['health']['port']}", trust_env=False)
-
-
-def test_guard_is_process_one_and_small(deployment: Deployment) -> None:
+@pytest.mark.parametrize("part", [API, GATEWAY])
+def test_guard_is_process_one_and_small(deployment: Deployment, part: str) -> None:
     deployment.wait_healthy()
-    host = deployment.host()
+    host = deployment.host(part=part)
     assert "healthcheck.guard" in host.file("/proc/1/cmdline").content_string
     resident = re.search(r"VmRSS:\s+(\d+) kB", host.file("/proc/1/status").content_string)
     assert resident is not None
@@ -61,20 +48,17 @@ def test_guard_is_process_one_and_small(deployment: Deployment) -> None:
 
 def test_endpoints_tell_without_a_token_and_give_nothing_away(deployment: Deployment) -> None:
     deployment.wait_healthy()
-    with guard_client(deployment) as guard, deployment.client() as api:
+    with deployment.metrics_client() as door, deployment.client() as api:
         api.post("/v1/collections", json={"name": "secret-plans"})
         for path in ("/livez", "/readyz", "/startupz", "/writable"):
-            assert guard.get(path).status_code == 200, path
-        verbose = guard.get("/readyz?verbose").text
+            assert door.get(f"/guard{path}").status_code == 200, path
+        verbose = door.get("/guard/readyz?verbose").text
         for judgement in ("server", "canary", "memory", "disk", "inodes", "open_files", "collections", "log_setting"):
             assert re.search(rf"^\w+ +{judgement}\b", verbose, re.MULTILINE), (judgement, verbose)
-        metrics = guard.get("/metrics").text
+        metrics = door.get("/guard/metrics").text
         assert "cortex_" in metrics
-        told = verbose + metrics + guard.get("/livez?verbose").text
+        told = verbose + metrics + door.get("/guard/livez?verbose").text + door.get("/metrics").text
         assert "secret-plans" not in told
-        for path in ("/", "/healthz", "/restart", "/metrics/.."):
-            assert guard.get(path).status_code == 404, path
-        assert guard.post("/readyz").status_code in {404, 405, 501}
         api.delete("/v1/collections/secret-plans")
 
 
@@ -83,12 +67,26 @@ def test_a_killed_server_is_restarted_without_docker(deployment: Deployment) -> 
     before, pid = deployment.inspect(), server_pid(deployment)
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the killed server to be gone", 30)
-    wait_for(lambda: serves(deployment), "the API to serve again", 60)
-    deployment.wait_healthy()
+    with deployment.client() as client:
+        assert client.get("/v1/collections").status_code == 200, "who asks meanwhile waits, and is answered"
     assert server_pid(deployment) != pid
+    deployment.wait_healthy()
     after = deployment.inspect()
     assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
     assert after["RestartCount"] == before["RestartCount"]
+
+
+@pytest.mark.parametrize("part", [API, GATEWAY])
+def test_a_container_that_ends_is_started_by_docker(deployment: Deployment, part: str) -> None:
+    deployment.wait_healthy()
+    before = deployment.inspect(part)
+    os.kill(before["State"]["Pid"], signal.SIGKILL)
+    wait_for(
+        lambda: deployment.inspect(part)["RestartCount"] > before["RestartCount"], f"Docker to start the {part} again"
+    )
+    deployment.wait_healthy()
+    with deployment.client() as client:
+        assert client.get("/v1/collections").status_code == 200
 
 
 @pytest.mark.timeout(600)
@@ -96,7 +94,7 @@ def test_nothing_acknowledged_is_lost_when_the_container_is_killed(deployment: D
     deployment.wait_healthy()
 
     def connect() -> CortexClient:
-        return CortexClient(deployment.output("url"), deployment.output("token"))
+        return CortexClient(deployment.output("url"), deployment.token(), trust=deployment.trust())
 
     client = connect()
     for name in client.names():
@@ -108,7 +106,7 @@ def test_nothing_acknowledged_is_lost_when_the_container_is_killed(deployment: D
             rows_before = journal.acknowledged_rows
             workload.start()
             wait_for(lambda: journal.acknowledged_rows > rows_before + 1_500, "rows past a save of the index", 120)  # noqa: B023 -- called in this round
-            deployment.docker(["kill", "--signal", "KILL", deployment.container])
+            deployment.docker(["kill", "--signal", "KILL", deployment.container()])
             start_again(deployment)
             workload.stop()
             client = connect()
@@ -137,7 +135,7 @@ def test_a_torn_index_is_mended_before_the_server_starts(deployment: Deployment)
         "for path in found: path.write_bytes(path.read_bytes()[:100])"
     )
     deployment.host().check_output("python3 -c %s", tear)
-    deployment.docker(["kill", "--signal", "KILL", deployment.container])
+    deployment.docker(["kill", "--signal", "KILL", deployment.container()])
     start_again(deployment)
     assert any(action["action"] == "repair" for action in said(deployment)["actions"]), said(deployment)
     with deployment.client() as client:

@@ -1,4 +1,4 @@
-"""The health check turns red for memory, disk and a stopped API, and green again."""
+"""The health checks turn red for memory, disk and stopped processes, and green again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infra.topologies import parts
+import pytest
+
+from infra.topologies.parts import API, GATEWAY, PROBE
 from tests.deploy.deployment import Deployment, server_pid, wait_for
 
 
@@ -17,16 +19,16 @@ def background(deployment: Deployment, code: str) -> Iterator[None]:
     name = "/tmp/until-gone"
     host = deployment.host()
     host.check_output(f"touch {name}")
-    deployment.docker(["exec", "--detach", deployment.container, "python3", "-c", code.replace("NAME", repr(name))])
+    deployment.docker(["exec", "--detach", deployment.container(), "python3", "-c", code.replace("NAME", repr(name))])
     try:
         yield
     finally:
         host.check_output(f"rm {name}")
 
 
-def wait_red(deployment: Deployment, culprit: str) -> None:
-    wait_for(lambda: deployment.health() == "unhealthy", f"health to turn red for {culprit}", 60)
-    entries = deployment.inspect()["State"]["Health"]["Log"]
+def wait_red(deployment: Deployment, culprit: str, part: str = API) -> None:
+    wait_for(lambda: deployment.health(part) == "unhealthy", f"health of the {part} to turn red for {culprit}", 60)
+    entries = deployment.inspect(part)["State"]["Health"]["Log"]
     failing = [entry["Output"] for entry in entries if entry["ExitCode"] == 1]
     assert failing, entries
     headlines = [output.partition("\n")[0] for output in failing]
@@ -73,8 +75,34 @@ def test_a_stopped_process_turns_it_red(deployment: Deployment) -> None:
         deployment.wait_healthy()
 
 
-def test_probe_tells_value_limit_and_verdict(deployment: Deployment) -> None:
-    text = deployment.host().check_output(parts.PROBE)
-    for name in ("server", "canary", "memory", "disk", "inodes"):
+def test_a_stopped_process_of_the_gateway_turns_it_red(deployment: Deployment) -> None:
+    deployment.wait_healthy()
+    guard = deployment.inspect(GATEWAY)["State"]["Pid"]
+    lines = deployment.docker(["top", deployment.container(GATEWAY), "-o", "pid,args"]).splitlines()[1:]
+    haproxy = [int(pid) for pid, command in (line.split(maxsplit=1) for line in lines) if command.startswith("haproxy")]
+    assert len(haproxy) >= 2, ("a master and its worker", lines)
+    for processes, culprit in ((haproxy, "server"), ([guard], "guard")):
+        deployment.wait_healthy()
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            wait_red(deployment, culprit, GATEWAY)
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+    deployment.wait_healthy()
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        (API, ("server", "canary", "memory", "disk", "inodes")),
+        (GATEWAY, ("server", "memory", "open_files", "certificate")),
+    ],
+)
+def test_probe_tells_value_limit_and_verdict(deployment: Deployment, part: str, names: tuple[str, ...]) -> None:
+    deployment.wait_healthy()
+    text = deployment.host(part=part).check_output(PROBE)
+    for name in names:
         line = next(line for line in text.splitlines() if name in line)
-        assert "ok" in line
+        assert "ok" in line, text
