@@ -220,6 +220,23 @@ class Token:
 
 CERTIFICATE = "certificate"
 """Name of the secret with the gateway's certificate, those above it, and its key (PEM)."""
+AUTHORITY, DOOR_CERTIFICATE = "authority", "door-certificate"
+"""Names of what the way between two hosts is secured with: the stack's own authority, and the door's certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """A second host: the store group runs there, and nothing else but the door to it.
+
+    Attributes:
+        networks: The networks there.
+        door: The one container there that is published.
+        certificate: The door's, signed by the stack's own authority.
+    """
+
+    networks: tuple[Network, ...]
+    door: Container
+    certificate: Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +245,14 @@ class Plan:
 
     Attributes:
         stack: Name of the stack.
-        networks: Its networks.
+        networks: Its networks, on the gateway's host.
         store_group: The store, and the server that has it open.
         gateway: The one door.
         api: The API, where it is apart from the store.
         words: Random words to make.
         tokens: The access tokens among them.
         certificate: The gateway's certificate.
+        far: The host of the store group; None when it is that of all others.
     """
 
     stack: str
@@ -245,12 +263,23 @@ class Plan:
     tokens: tuple[Token, ...]
     certificate: Certificate
     api: ApiReplicas | None = None
+    far: Far | None = None
 
     @property
     def containers(self) -> tuple[Container, ...]:
         """Every kind of container, once."""
-        api = (self.api.container,) if self.api else ()
-        return (*self.store_group.containers, *api, self.gateway)
+        return (*self.far_containers, *self.near_containers)
+
+    @property
+    def near_containers(self) -> tuple[Container, ...]:
+        """Those on the gateway's host."""
+        group = self.store_group.containers if self.far is None else ()
+        return (*group, *((self.api.container,) if self.api else ()), self.gateway)
+
+    @property
+    def far_containers(self) -> tuple[Container, ...]:
+        """Those on the store's own host."""
+        return () if self.far is None else (*self.store_group.containers, self.far.door)
 
     @property
     def images(self) -> tuple[str, ...]:

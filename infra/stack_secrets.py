@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from infra.certificate_resources import CertificateAuthority, ServerCertificate
 from infra.credentials import RandomWord
-from infra.plan import CERTIFICATE, Plan
+from infra.plan import AUTHORITY, CERTIFICATE, DOOR_CERTIFICATE, Certificate, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,23 @@ def make(plan: Plan, given: SecretStr | None, opts: pulumi.ResourceOptions) -> S
     values = {word.key: RandomWord(word.name, word.generation, opts=opts).value for word in plan.words}
     if given is not None:
         values[CERTIFICATE] = pulumi.Output.secret(given.get_secret_value())
-        return StackSecrets(values, None, None)
-    wanted = plan.certificate
+        if plan.far is None:
+            return StackSecrets(values, None, None)
     authority = CertificateAuthority(plan.stack, 1, opts=opts)
-    made = ServerCertificate(
-        plan.stack,
-        authority,
-        names=wanted.names,
-        days=wanted.days,
-        generation=wanted.generation,
-        opts=opts,
-    )
+    if plan.far is not None:
+        values[AUTHORITY] = authority.certificate
+        values[DOOR_CERTIFICATE] = _signed(f"{plan.stack}-door", authority, plan.far.certificate, opts).bundle
+    if given is not None:
+        # Clients have nothing to do with the authority then.
+        return StackSecrets(values, None, None)
+    made = _signed(plan.stack, authority, plan.certificate, opts)
     values[CERTIFICATE] = made.bundle
     return StackSecrets(values, authority.certificate, made.not_after)
+
+
+def _signed(
+    name: str, authority: CertificateAuthority, wanted: Certificate, opts: pulumi.ResourceOptions
+) -> ServerCertificate:
+    return ServerCertificate(
+        name, authority, names=wanted.names, days=wanted.days, generation=wanted.generation, opts=opts
+    )

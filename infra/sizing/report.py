@@ -59,7 +59,10 @@ def stack_table(sizing: StackSizing, *, memory_limit_bytes: int | None = None, d
     if sizing.replica is not None:
         lines += _replica(sizing.replica, sizing.replicas)
     lines.append(_line("gateway", sizing.gateway_memory_bytes, f"= {_mib(sizing.gateway_memory_bytes)}").lstrip())
-    total_bytes = (memory_limit_bytes or sizing.store.memory_limit_bytes) + sizing.beside_bytes
+    if sizing.door_memory_bytes:
+        lines.append(_line("door", sizing.door_memory_bytes, f"= {_mib(sizing.door_memory_bytes)}").lstrip())
+    store_bytes = memory_limit_bytes or sizing.store.memory_limit_bytes
+    total_bytes = store_bytes + sizing.beside_bytes + sizing.door_memory_bytes
     lines.append(_line("stack, all limits", total_bytes, f"= {_mib(total_bytes)}").lstrip())
     return "\n".join(lines)
 

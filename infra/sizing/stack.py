@@ -18,6 +18,8 @@ class StackSizing:
         replicas: How many of those.
         gateway_memory_bytes: Memory limit of the gateway.
         gateway_open_files: Descriptors the gateway needs.
+        door_memory_bytes: Memory limit of the door on the store's own host; 0 without such a host.
+        door_open_files: Descriptors that the door needs.
     """
 
     store: Sizing
@@ -25,8 +27,10 @@ class StackSizing:
     replicas: int
     gateway_memory_bytes: int
     gateway_open_files: int
+    door_memory_bytes: int = 0
+    door_open_files: int = 0
 
     @property
     def beside_bytes(self) -> int:
-        """Memory limits of everything but the store's server, bytes."""
+        """Memory limits of gateway and replicas, bytes."""
         return self.gateway_memory_bytes + (self.replica.memory_limit_bytes * self.replicas if self.replica else 0)

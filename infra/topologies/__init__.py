@@ -8,7 +8,7 @@ from infra.plan import Plan
 from infra.settings import Settings
 from infra.sizing import StackSizing, at_horizon
 from infra.sizing.coefficients import EMBEDDED, MIB, OWN_VECTORS, REPLICA, REPLICA_OWN_VECTORS, SERVER
-from infra.topologies import client_server, gateway, single_node
+from infra.topologies import client_server, gateway, single_node, store_door
 from infra.vocabulary import Topology
 
 NATIVE_BODY_BYTES = Allowance().body_bytes
@@ -43,10 +43,18 @@ def sized(settings: Settings) -> StackSizing:
         replicas=client_server.replicas(settings) if apart else 0,
         gateway_memory_bytes=gateway.memory_limit_bytes(settings, headroom),
         gateway_open_files=gateway.needed_open_files(settings),
+        door_memory_bytes=store_door.memory_limit_bytes(settings, headroom) if settings.store_host else 0,
+        door_open_files=store_door.needed_open_files(settings) if settings.store_host else 0,
     )
 
 
-def plan(stack: str, settings: Settings, need: StackSizing, open_files_hard_limit: int | None) -> Plan:
+def plan(
+    stack: str,
+    settings: Settings,
+    need: StackSizing,
+    open_files_hard_limit: int | None,
+    far_open_files_hard_limit: int | None = None,
+) -> Plan:
     """Lay the stack's topology down.
 
     Args:
@@ -54,6 +62,8 @@ def plan(stack: str, settings: Settings, need: StackSizing, open_files_hard_limi
         settings: Its settings.
         need: Its sizing (`sized`).
         open_files_hard_limit: What the host grants a container at most; None when it is not known.
+        far_open_files_hard_limit: The same of the store's own host, if it has one.
     """
-    lay_down = client_server.plan if settings.topology is Topology.CLIENT_SERVER else single_node.plan
-    return lay_down(stack, settings, need, open_files_hard_limit)
+    if settings.topology is Topology.CLIENT_SERVER:
+        return client_server.plan(stack, settings, need, open_files_hard_limit, far_open_files_hard_limit)
+    return single_node.plan(stack, settings, need, open_files_hard_limit)

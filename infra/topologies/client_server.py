@@ -5,10 +5,12 @@ from __future__ import annotations
 from infra.plan import ApiReplicas, Plan, StoreGroup, StoreVolume
 from infra.settings import Settings
 from infra.sizing import StackSizing
-from infra.topologies import api, chroma, gateway
+from infra.topologies import api, chroma, gateway, store_door
 from infra.topologies.parts import APP, DATA, EDGE, STORE_PATH
 
 NETWORKS = (EDGE, APP, DATA)
+# Without the store.
+NEAR_NETWORKS = (EDGE, APP)
 REPLICAS = 2
 """One serves while the other is replaced."""
 
@@ -18,22 +20,32 @@ def replicas(settings: Settings) -> int:
     return settings.api.replicas or REPLICAS
 
 
-def plan(stack: str, settings: Settings, need: StackSizing, open_files_hard_limit: int | None) -> Plan:
+def plan(
+    stack: str,
+    settings: Settings,
+    need: StackSizing,
+    open_files_hard_limit: int | None,
+    far_open_files_hard_limit: int | None = None,
+) -> Plan:
     """Lay the topology down; arguments as of `infra.topologies.plan`."""
     if need.replica is None:
         raise ValueError("the sizing is of another topology")
     disk_bytes = settings.limits.disk_bytes or need.store.disk_bytes
-    server = chroma.server(stack, settings, need.store, disk_bytes, open_files_hard_limit)
+    host = settings.store_host
+    networks = NETWORKS if host is None else NEAR_NETWORKS
+    of_store = open_files_hard_limit if host is None else far_open_files_hard_limit
+    server = chroma.server(stack, settings, need.store, disk_bytes, of_store)
     one = api.replica(
         stack, settings, need.replica, store=need.store, disk_bytes=disk_bytes, hard_limit=open_files_hard_limit
     )
     return Plan(
         stack=stack,
-        networks=NETWORKS,
+        networks=networks,
         store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server),
         api=ApiReplicas(one, need.replicas),
-        gateway=gateway.container(stack, settings, need.gateway_memory_bytes, NETWORKS, open_files_hard_limit),
+        gateway=gateway.container(stack, settings, need.gateway_memory_bytes, networks, open_files_hard_limit),
         words=gateway.words(settings),
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
+        far=store_door.far(stack, settings, host, need.door_memory_bytes, of_store) if host else None,
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from infra import names
 from infra.gateway import configuration, files, guarded, memory, sockets
-from infra.gateway.gateway import FOLDER, ClientServer, Doors, Guard, Replicas, Server, SingleNode
+from infra.gateway.gateway import FOLDER, ClientServer, Doors, Far, Guard, Replicas, Server, SingleNode
 from infra.gateway.gateway import Gateway as Rendered
 from infra.gateway.limits import Allowance, Patience
 from infra.gateway.tokens import GatewayToken, Reach, hashed
-from infra.plan import CERTIFICATE, Certificate, Container, FileVolume, Network, Port, Resources, Token, Word
+from infra.plan import AUTHORITY, CERTIFICATE, Certificate, Container, FileVolume, Network, Port, Resources, Token, Word
 from infra.settings import Settings
 from infra.sizing.coefficients import MIB
 from infra.topologies import guarding, inner
@@ -40,42 +41,65 @@ def rendered(stack: str, settings: Settings) -> Rendered:
     """What the configuration is made from."""
     api, asked = settings.api, settings.gateway
     if settings.topology is Topology.CLIENT_SERVER:
+        far = settings.store_host
+        # On another host one door leads to both.
+        host, port, guard_port = (far.address, far.port, far.port) if far else (CHROMA, CHROMA_PORT, GUARD_PORT)
         topology: SingleNode | ClientServer = ClientServer(
             api=Replicas(API, API_PORT, slots=api.max_concurrent_requests, queue=asked.queue),
-            chroma=Server(CHROMA, CHROMA_PORT, slots=asked.slots, queue=asked.queue),
-            guard=Guard(CHROMA, GUARD_PORT),
+            chroma=Server(host, port, slots=asked.slots, queue=asked.queue),
+            guard=Guard(host, guard_port),
+            far=Far(door_name(stack)) if far else None,
         )
     else:
         topology = SingleNode(
             api=Server(API, API_PORT, slots=api.max_concurrent_requests, queue=asked.queue),
             guard=Guard(API, GUARD_PORT),
         )
-    allowance = Allowance()
     return Rendered(
         topology=topology,
         stack=stack,
         doors=Doors(plain_port=PLAIN_PORT if settings.access.plain_port else None),
         allowance=replace(
-            allowance,
-            body_bytes=max(allowance.body_bytes, api.max_body_mib * MIB),
+            allowance(settings),
             connections=asked.connections,
             connections_per_address=asked.connections_per_address,
             requests_per_s_per_address=asked.requests_per_s_per_address,
             requests_per_s_per_token=asked.requests_per_s_per_token,
         ),
-        patience=replace(
-            Patience(),
-            queue_s=asked.queue_s,
-            restart_s=asked.restart_s,
-            answer_s=asked.answer_s,
-            drain_s=asked.answer_s + DRAIN_MARGIN_S,
-        ),
+        patience=patience(settings),
+    )
+
+
+def door_name(stack: str) -> str:
+    """The name that the certificate of a store's own host is good for, beside its address."""
+    return f"store.{stack}.{names.PROJECT}.internal"
+
+
+def allowance(settings: Settings) -> Allowance:
+    """What one request may take, whichever door it comes to."""
+    usual = Allowance()
+    return replace(usual, body_bytes=max(usual.body_bytes, settings.api.max_body_mib * MIB))
+
+
+def patience(settings: Settings) -> Patience:
+    """How long requests wait, whichever door they come to."""
+    asked = settings.gateway
+    return replace(
+        Patience(),
+        queue_s=asked.queue_s,
+        restart_s=asked.restart_s,
+        answer_s=asked.answer_s,
+        drain_s=asked.answer_s + DRAIN_MARGIN_S,
     )
 
 
 def memory_limit_bytes(settings: Settings, headroom_percent: int) -> int:
     """The container's memory limit, whole MiB."""
-    peak_bytes = memory.memory_bytes(rendered("", settings))
+    return with_headroom(memory.memory_bytes(rendered("", settings)), headroom_percent)
+
+
+def with_headroom(peak_bytes: int, headroom_percent: int) -> int:
+    """A memory limit above a predicted peak, whole MiB."""
     return -(-peak_bytes * (100 + headroom_percent) // 100 // MIB) * MIB
 
 
@@ -93,7 +117,7 @@ def container(
         stack: Name of the stack.
         settings: Its settings.
         limit_bytes: Its memory limit.
-        networks: All networks of the stack.
+        networks: All networks of the stack on its host.
         hard_limit: Descriptors a container can be given.
     """
     made = rendered(stack, settings)
@@ -173,6 +197,8 @@ def _files(stack: str, settings: Settings) -> FileVolume:
     secret = [files.TOKENS, files.REACHES, files.INNER_CREDENTIAL, files.CERTIFICATE]
     if made.has_chroma:
         secret.append(files.INNER_HASHES)
+    if made.far:
+        secret.append(files.AUTHORITY)
 
     def content(secrets: Mapping[str, str]) -> Mapping[str, str]:
         let_in = [
@@ -188,11 +214,16 @@ def _files(stack: str, settings: Settings) -> FileVolume:
         ]
         former = [secrets[key] for key in others]
         hidden = configuration.secret_files(
-            made, let_in, secrets[shown], secrets[CERTIFICATE], former_credentials=former
+            made,
+            let_in,
+            secrets[shown],
+            secrets[CERTIFICATE],
+            former_credentials=former,
+            authority=secrets[AUTHORITY] if made.far else None,
         )
         return {**public, **hidden}
 
-    keys = (*(word.key for word in words(settings)), CERTIFICATE)
+    keys = (*(word.key for word in words(settings)), CERTIFICATE, *((AUTHORITY,) if made.far else ()))
     return FileVolume("gateway-files", str(FOLDER), (*public, *secret), keys, content)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from infra.plan import HealthCheck, Network
 from infra.settings import Settings
 
-API, CHROMA, GATEWAY = "api", "chroma", "gateway"
+API, CHROMA, GATEWAY, DOOR = "api", "chroma", "gateway", "door"
 API_PORT, CHROMA_PORT, GUARD_PORT = 8080, 8000, 8081
 STORE_PATH = "/data"
 SECRETS_PATH = "/run/cortex/secrets"
 PROBE = "/opt/cortex/bin/healthcheck"
 
 # Callers reach the gateway, the gateway reaches the API, and nothing but the gateway reaches whoever holds the store.
+# A store on a host of its own has its door there on EDGE, and Chroma behind it on DATA.
 EDGE, APP, DATA = Network("edge", internal=False), Network("app"), Network("data")
 
 # The server gives up on running requests before the guard would kill it, and the guard ends before the platform would.
