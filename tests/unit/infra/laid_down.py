@@ -34,4 +34,6 @@ def replica(plan: Plan) -> Container:
 
 def values(plan: Plan) -> dict[str, str]:
     """A value for every secret of a plan, told by its key."""
-    return {word.key: f"value-of-{word.key}" for word in plan.words} | {CERTIFICATE: "the-certificate\nthe-key\n"}
+    named = [key for container in plan.containers if container.files for key in container.files.secrets]
+    made = {key: f"value-of-{key}" for key in (*(word.key for word in plan.words), *named)}
+    return {**made, CERTIFICATE: "the-certificate\nthe-key\n"}
