@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from cryptography import x509
@@ -20,6 +20,8 @@ _KEYS = frozenset({"PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTE
 _PARAMETERS = frozenset({"EC PARAMETERS", "DH PARAMETERS"})
 # OpenSSL at its default security level, which the gateway's has, loads no shorter ones.
 _RSA_BITS = 2_048
+# The gateway's guard counts as degraded with less (docs/health.md), and `up` would wait for it in vain.
+FEWEST_DAYS = 7
 _UNREADABLE = (ValueError, UnsupportedAlgorithm)
 
 
@@ -106,6 +108,8 @@ def _validity(place: int, certificate: x509.Certificate, now: datetime) -> list[
     since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if until < now:
         return [f"has expired: certificate {place} was good until {_moment(until)}"]
+    if until - now < timedelta(days=FEWEST_DAYS):
+        return [f"ends soon: certificate {place} is good until {_moment(until)}, and {FEWEST_DAYS} days are the least"]
     if since > now:
         return [f"is not good yet: certificate {place} begins on {_moment(since)}"]
     return []

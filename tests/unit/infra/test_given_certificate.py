@@ -93,6 +93,10 @@ def test_a_certificate_that_ended_or_has_not_begun_is_refused():
     day = timedelta(days=1)
     past = certificate("leaf", "middle", NOW - 9 * day, NOW - day)
     assert check_given(past + MIDDLE + KEY, NOW) == ["has expired: certificate 1 was good until 2030-05-16 12:00 UTC"]
+    short = certificate("leaf", "middle", NOW - day, NOW + 6 * day)
+    assert check_given(short + MIDDLE + KEY, NOW) == [
+        "ends soon: certificate 1 is good until 2030-05-23 12:00 UTC, and 7 days are the least"
+    ]
     coming = certificate("middle", "root", NOW + day)
     assert check_given(LEAF + coming + KEY, NOW) == ["is not good yet: certificate 2 begins on 2030-05-18 12:00 UTC"]
 
