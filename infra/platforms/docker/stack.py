@@ -1,29 +1,26 @@
-"""A whole plan on one Docker host."""
+"""A whole plan on Docker: on one host, or with the store on a second one."""
 
 from __future__ import annotations
 
 import pulumi
-import pulumi_docker as docker
 from pydantic import SecretStr
 
-from infra import names, stack_secrets
+from infra import stack_secrets
 from infra.images import BuildHost, BuiltImage, ImageSpec
 from infra.plan import Plan
-from infra.platforms.docker.container import NOT_UPDATED_IN_PLACE
-from infra.platforms.docker.file_volume import Files
+from infra.platforms.docker import providers
+from infra.platforms.docker.docker_host import DockerHost
 from infra.platforms.docker.group import Group
-from infra.platforms.docker.host_parts import HostParts
 from infra.platforms.docker.replicas import Replicas
 from infra.platforms.docker.store import Store
+from infra.platforms.docker.store_host import StoreHost
 from infra.settings import Registry
+from infra.settings import StoreHost as StoreHostSettings
 from infra.vocabulary import Purpose
-
-# The bridge gets no address: without one the host has no way to the containers either.
-HOST_STAYS_OUT = {"com.docker.network.bridge.inhibit_ipv4": "true"}
 
 
 class DockerStack(pulumi.ComponentResource):
-    """Everything of one stack on one Docker host.
+    """Everything of one stack.
 
     Attributes:
         url: Where the gateway answers.
@@ -49,70 +46,47 @@ class DockerStack(pulumi.ComponentResource):
         registry: Registry | None,
         *,
         given_certificate: SecretStr | None = None,
+        store_host: StoreHostSettings | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare it.
+
+        Args:
+            plan: The plan.
+            specs: The images by their keys.
+            build_host: How images are built.
+            registry: Where they are pushed to, if anywhere.
+            given_certificate: The gateway's certificate, if it was given.
+            store_host: The way to the host of `plan.far`.
+            opts: Of the component.
+        """
         super().__init__("cortex:docker:Stack", plan.stack, None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        provider = docker.Provider("docker", registry_auth=_auth(registry), opts=mine)
-        on_host = pulumi.ResourceOptions(parent=self, providers={"docker": provider})
-
-        images = {}
-        for key in plan.images:
-            built = BuiltImage(specs[key], build_host, registry, opts=on_host)
-            images[key] = docker.RemoteImage(
-                key,
-                name=built.reference,
-                keep_locally=True,
-                opts=pulumi.ResourceOptions(parent=built, provider=provider),
-            ).image_id
+        near = DockerHost(plan.stack, self, providers.near(registry, mine))
+        built = {key: BuiltImage(specs[key], build_host, registry, opts=near.inside) for key in plan.images}
         self.secrets = stack_secrets.make(plan, given_certificate, mine)
-        networks = {
-            network.name: docker.Network(
-                network.name,
-                name=names.on_host(plan.stack, network.name),
-                driver="bridge",
-                internal=network.internal,
-                options=HOST_STAYS_OUT if network.internal else None,
-                opts=pulumi.ResourceOptions(parent=self, provider=provider),
-            ).name
-            for network in plan.networks
-        }
-        store = Store(plan.stack, plan.store_group.store, opts=on_host)
-        file_volumes = {
-            container.files: Files(
-                plan.stack,
-                container.files,
-                self.secrets.values,
-                image_id=images[container.image],
-                security=container.security,
-                opts=on_host,
-            ).volume_name
-            for container in plan.containers
-            if container.files is not None
-        }
-        parts = HostParts(images, networks, file_volumes)
+        parts = near.parts(plan.networks, plan.near_containers, built, self.secrets.values)
+        of_store, store_parts = near, parts
+        if plan.far is not None:
+            if store_host is None:
+                raise ValueError("the plan has a second host, and the way to it is not given")
+            of_store = StoreHost(plan.stack, store_host, registry, opts=mine).host
+            store_parts = of_store.parts(plan.far.networks, plan.far_containers, built, self.secrets.values)
+            of_store.published(plan.far.door, store_parts)
+        # The volume belongs to the stack, not to the host: what was moved to another one is still the same store.
+        on_its_host = pulumi.ResourceOptions(parent=self, providers={"docker": of_store.provider})
+        store = Store(plan.stack, plan.store_group.store, opts=on_its_host)
         # Nobody waits for anybody here: each asks for the others until they answer.
-        group = Group(plan.stack, plan.store_group, parts, store_volume=store.volume_name, opts=on_host)
+        group = Group(plan.stack, plan.store_group, store_parts, store_volume=store.volume_name, opts=of_store.inside)
         if plan.api is not None:
-            Replicas(plan.stack, plan.api, parts, opts=on_host)
-        docker.Container(
-            plan.gateway.name,
-            name=names.on_host(plan.stack, plan.gateway.name),
-            **parts.arguments(plan.stack, plan.gateway),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                provider=provider,
-                # Two cannot have the same ports.
-                delete_before_replace=True,
-                replace_on_changes=NOT_UPDATED_IN_PLACE,
-            ),
-        )
+            Replicas(plan.stack, plan.api, parts, opts=near.inside)
+        near.published(plan.gateway, parts)
         ports = {port.purpose: f"{_reachable(port.host_address)}:{port.host_port}" for port in plan.gateway.ports}
         self.url = f"https://{ports[Purpose.TLS]}"
         self.plain_url = f"http://{ports[Purpose.PLAIN]}" if Purpose.PLAIN in ports else None
         self.container = group.server.name
         self.volume = store.volume_name
-        self.image = pulumi.Output.from_input(images[plan.store_group.server.image])
+        self.image = pulumi.Output.from_input(store_parts.images[plan.store_group.server.image])
         self.register_outputs({"url": self.url})
 
 
@@ -123,15 +97,3 @@ def _reachable(address: str) -> str:
     if address == "::":
         return "[::1]"
     return f"[{address}]" if ":" in address else address
-
-
-def _auth(registry: Registry | None) -> list[docker.ProviderRegistryAuthArgs] | None:
-    if registry is None or registry.password is None:
-        return None
-    return [
-        docker.ProviderRegistryAuthArgs(
-            address=registry.address,
-            username=registry.username,
-            password=pulumi.Output.secret(registry.password.get_secret_value()),
-        )
-    ]
