@@ -65,6 +65,8 @@ class Deployment(Stack):
         environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
         super().__init__(name, environment)
         self.settings: dict[str, Any] = {}
+        self.root = ROOT
+        """The checkout whose program makes the stack (`tests.deploy.release`)."""
         ensure_stack(name, environment)
 
     def set(self, settings: Mapping[str, Any]) -> None:
@@ -87,8 +89,9 @@ class Deployment(Stack):
                 "--color=never",
                 *(["--config-file", str(self.config_file)] if needs_config else []),
             ],
-            cwd=ROOT,
-            env=self.environment,
+            cwd=self.root,
+            # The environment's own packages are those of this checkout.
+            env={**self.environment, "PYTHONPATH": str(self.root)},
             input=stdin,
             capture_output=True,
             text=True,
