@@ -27,6 +27,9 @@ class Host:
         stored_bytes: What the stack's store volume holds already.
         open_files_hard_limit: Most descriptors a container can be given.
         port_holders: Who has a port of the stack, other than the stack itself, by the setting that names the port.
+        daemon: What tells its Docker daemon from others.
+        has_store: Whether it has the stack's store volume.
+        containers: Docker's ids of the stack's containers there.
     """
 
     memory_bytes: int | None = None
@@ -34,15 +37,21 @@ class Host:
     stored_bytes: int = 0
     open_files_hard_limit: int | None = None
     port_holders: Mapping[str, str] = field(default_factory=dict)
+    daemon: str | None = None
+    has_store: bool | None = None
+    containers: frozenset[str] = frozenset()
 
 
-def problems(settings: Settings, stack_need: StackSizing, host: Host) -> Iterator[Problem]:
+def problems(
+    settings: Settings, stack_need: StackSizing, host: Host, store_host: Host | None = None
+) -> Iterator[Problem]:
     """Yield what keeps the stack from running as it was set.
 
     Args:
         settings: The stack's settings.
         stack_need: What its corpus needs.
         host: What the host has.
+        store_host: What the store's own host has, if the settings name one.
     """
     need = stack_need.store
     if need.corpus.vectors > MOST_VECTORS:
@@ -54,11 +63,16 @@ def problems(settings: Settings, stack_need: StackSizing, host: Host) -> Iterato
             "lower it, or set a shorter horizon_months and size the stack again when it has passed",
             f"{corpus.growth_percent_per_month:g}",
         )
-    yield from _memory(settings, need, stack_need.beside_bytes, host)
-    yield from _disk(settings, need, host)
-    yield from _open_files(settings, stack_need, host)
-    for setting, holder in host.port_holders.items():
-        port = settings.published_ports[setting]
+    of_store = store_host or host
+    beside_bytes = stack_need.door_memory_bytes if store_host else stack_need.beside_bytes
+    yield from _memory(settings, need, beside_bytes, of_store)
+    yield from _disk(settings, need, of_store)
+    yield from _open_files(settings, stack_need, host, of_store)
+    if store_host is not None:
+        yield from _two_hosts(settings, stack_need, host, store_host)
+    ports = settings.published_ports | settings.far_ports
+    for setting, holder in {**host.port_holders, **of_store.port_holders}.items():
+        port = ports[setting]
         yield Problem(
             setting,
             f"is taken by {holder}",
@@ -69,6 +83,15 @@ def problems(settings: Settings, stack_need: StackSizing, host: Host) -> Iterato
 
 def certificate_problems(settings: Settings, now: datetime) -> Iterator[Problem]:
     """Yield what is wrong with a certificate that was given, at a moment."""
+    host = settings.store_host
+    if host is not None and host.client_certificate is not None and host.client_key is not None:
+        shown = host.client_certificate.get_secret_value() + "\n" + host.client_key.get_secret_value()
+        for problem in given_certificate.check_given(shown, now):
+            yield Problem(
+                "store_host.client_certificate",
+                problem,
+                "give the one that the Docker daemon's authority signed, and its key in cortex:store_host.client_key",
+            )
     if settings.tls.given is None:
         return
     for problem in given_certificate.check_given(settings.tls.given.get_secret_value(), now):
@@ -79,19 +102,63 @@ def certificate_problems(settings: Settings, now: datetime) -> Iterator[Problem]
         )
 
 
-def _open_files(settings: Settings, need: StackSizing, host: Host) -> Iterator[Problem]:
-    granted = host.open_files_hard_limit
-    if granted is None:
-        return
+def _two_hosts(settings: Settings, need: StackSizing, host: Host, store_host: Host) -> Iterator[Problem]:
+    docker = settings.store_host.docker if settings.store_host else None
+    if host.daemon is not None and host.daemon == store_host.daemon:
+        yield Problem(
+            "store_host.docker",
+            "is the Docker daemon that the gateway runs on as well",
+            "leave cortex:store_host out, or name another host",
+            docker,
+        )
+    if host.memory_bytes is not None and need.beside_bytes > host.memory_bytes:
+        yield Problem(
+            "api.replicas",
+            f"needs {need.beside_bytes // MIB:,} MiB of memory for the replicas and the gateway, and this host has"
+            f" {host.memory_bytes // MIB:,} MiB",
+            "set fewer, or use a bigger host",
+            str(need.replicas),
+        )
+    granted = store_host.open_files_hard_limit
+    if granted is not None and need.door_open_files > granted:
+        yield Problem(
+            "store_host.docker",
+            f"needs {need.door_open_files:,} open files for the door, and {granted:,} are granted there at most",
+            "raise the hard limit of that Docker daemon (LimitNOFILE)",
+            docker,
+        )
+
+
+def _named(settings: Settings) -> str:
+    """The store's host in a sentence."""
+    return f"its host ({settings.store_host.docker})" if settings.store_host else "this host"
+
+
+def _open_files(settings: Settings, need: StackSizing, host: Host, of_store: Host) -> Iterator[Problem]:
+    store_grants, grants = of_store.open_files_hard_limit, host.open_files_hard_limit
     wanted = (
-        ("corpus.collections", need.store.open_files, "collections", settings.corpus.collections),
-        ("gateway.connections", need.gateway_open_files, "connections", settings.gateway.connections),
+        (
+            "corpus.collections",
+            need.store.open_files,
+            "collections",
+            settings.corpus.collections,
+            store_grants,
+            _named(settings),
+        ),
+        (
+            "gateway.connections",
+            need.gateway_open_files,
+            "connections",
+            settings.gateway.connections,
+            grants,
+            "this host",
+        ),
     )
-    for path, files, fewer, value in wanted:
-        if files > granted:
+    for path, files, fewer, value, granted, where in wanted:
+        if granted is not None and files > granted:
             yield Problem(
                 path,
-                f"needs {files:,} open files, and this host grants {granted:,} at most",
+                f"needs {files:,} open files, and {where} grants {granted:,} at most",
                 f"raise the hard limit of the Docker daemon (LimitNOFILE), or set fewer {fewer}",
                 str(value),
             )
@@ -113,7 +180,7 @@ def _memory(settings: Settings, need: Sizing, beside_bytes: int, host: Host) -> 
         yield Problem(
             "limits.memory_mib" if by_hand else "corpus.vectors",
             f"needs {limit_bytes // MIB:,} MiB of memory, {beside_bytes // MIB:,} MiB more for what runs beside it,"
-            f" and this host has {host.memory_bytes // MIB:,} MiB",
+            f" and {_named(settings)} has {host.memory_bytes // MIB:,} MiB",
             f"lower it (the computed need is {need.memory_limit_bytes // MIB:,} MiB), or use a bigger host"
             if by_hand
             else f"use a bigger host, or {LOWER}",
@@ -134,11 +201,12 @@ def _disk(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
         )
     if host.free_disk_bytes is None:
         return
+    where = f" on {_named(settings)}" if settings.store_host else ""
     missing = max(0, disk_bytes - host.stored_bytes) + SPARE_DISK_BYTES - host.free_disk_bytes
     if missing > 0:
         yield Problem(
             "limits.disk_gib" if by_hand else "corpus.vectors",
-            f"plans a store of {disk_bytes / GIB:,.0f} GiB, and Docker's filesystem has"
+            f"plans a store of {disk_bytes / GIB:,.0f} GiB, and Docker's filesystem{where} has"
             f" {host.free_disk_bytes / GIB:,.1f} GiB free: {missing / GIB:,.1f} GiB short"
             f" (with {SPARE_DISK_BYTES // GIB} GiB to spare)",
             f"free some space (docker system df shows what can go), or {LOWER}",

@@ -7,7 +7,8 @@ from typing import Any
 
 import pulumi
 
-from infra import feasibility, images, names, topologies
+from infra import feasibility, images, names, standing, topologies
+from infra.docker_endpoint import Endpoint
 from infra.settings import Settings, SettingsError, load_settings
 from infra.settings.origins import key_lines
 from infra.settings.problems import placed
@@ -53,12 +54,18 @@ def on_docker(stack: str, settings: Settings) -> None:
     from infra.platforms.docker.host import NoDaemonError, look  # noqa: PLC0415
 
     need = topologies.sized(settings)
+    there = settings.store_host
+    store_host = None
     try:
         host = look(stack, str(settings.access.address), settings.published_ports)
+        if there is not None:
+            store_host = look(stack, str(there.listen), settings.far_ports, Endpoint.of(there))
     except NoDaemonError as error:
         raise Refused(str(error)) from None
     certificate = feasibility.certificate_problems(settings, datetime.now(UTC))
-    if found := [*feasibility.problems(settings, need, host), *certificate]:
+    if found := [*feasibility.problems(settings, need, host, store_host), *certificate]:
+        raise SettingsError(stack, placed(found, origins(stack)))
+    if found := [*standing.problems(stack, settings, standing.read(), host, store_host)]:
         raise SettingsError(stack, placed(found, origins(stack)))
     for advice in warnings(settings):
         pulumi.log.warn(advice)
@@ -68,13 +75,15 @@ def on_docker(stack: str, settings: Settings) -> None:
                 need, memory_limit_bytes=settings.limits.memory_bytes, disk_bytes=settings.limits.disk_bytes
             )
         )
-    plan = topologies.plan(stack, settings, need, host.open_files_hard_limit)
+    far_limit = store_host.open_files_hard_limit if store_host else None
+    plan = topologies.plan(stack, settings, need, host.open_files_hard_limit, far_limit)
     made = DockerStack(
         plan,
         images.specs(settings),
         images.BuildHost.from_environment(),
         settings.registry,
         given_certificate=settings.tls.given,
+        store_host=there,
     )
     newest = {token.name: made.secrets.values[token.words[-1]] for token in plan.tokens}
     admin = next(name for name, token in settings.tokens.items() if token.role is Role.ADMIN and not token.reach)
@@ -87,4 +96,9 @@ def on_docker(stack: str, settings: Settings) -> None:
     pulumi.export("container", made.container)
     pulumi.export("volume", made.volume)
     pulumi.export("image", made.image)
+    if there is not None:
+        # What finds its containers; secret where it is one.
+        endpoint = Endpoint.of(there)
+        pulumi.export("store_host", {"docker": endpoint.docker, "ssh_options": [*endpoint.ssh_options]})
+        pulumi.export("store_host_tls", pulumi.Output.secret(dict(endpoint.tls)))
     pulumi.export("memory_limit_bytes", plan.store_group.server.resources.memory_limit_bytes)

@@ -367,3 +367,8 @@ class Settings(BaseModel):
             "health.port": self.health.port,
         }
         return {setting: port for setting, port in ports.items() if port is not None}
+
+    @property
+    def far_ports(self) -> dict[str, int]:
+        """Ports that are published on the store's own host, by the setting each comes from."""
+        return {"store_host.port": self.store_host.port} if self.store_host else {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import names
+from infra.docker_endpoint import Endpoint
 from infra.feasibility import Host
 
 QUERY_LIMIT_S = 30
@@ -21,13 +22,14 @@ class NoDaemonError(Exception):
     """No Docker daemon answers."""
 
 
-def look(stack: str, address: str, ports: Mapping[str, int]) -> Host:
+def look(stack: str, address: str, ports: Mapping[str, int], endpoint: Endpoint | None = None) -> Host:
     """Ask the Docker daemon, and this machine where it runs here.
 
     Args:
         stack: Name of the stack.
         address: Host address the stack publishes on.
         ports: Host ports it publishes on, by the setting each comes from.
+        endpoint: The daemon; None for the one that the docker command talks to anyway.
 
     Returns:
         What the host has; None for what cannot be known.
@@ -35,8 +37,17 @@ def look(stack: str, address: str, ports: Mapping[str, int]) -> Host:
     Raises:
         NoDaemonError: No daemon answers; the message says what to do.
     """
-    info = _info()
+    if endpoint is None:
+        return _look(_Docker(None), stack, address, ports)
+    with endpoint.environment() as environ:
+        return _look(_Docker(endpoint.docker, environ), stack, address, ports)
+
+
+def _look(docker: _Docker, stack: str, address: str, ports: Mapping[str, int]) -> Host:
+    info = docker.info()
     local = _is_local(info)
+    volume = names.on_host(stack, "store")
+    of_stack = f"label={names.STACK_LABEL}={stack}"
     return Host(
         memory_bytes=info.get("MemTotal") or None,
         free_disk_bytes=_free_bytes(Path(info.get("DockerRootDir", "/"))) if local else None,
@@ -45,46 +56,64 @@ def look(stack: str, address: str, ports: Mapping[str, int]) -> Host:
         port_holders={
             setting: holder
             for setting, port in ports.items()
-            if (holder := _port_holder(stack, address, port, local=local))
+            if (holder := _port_holder(docker, stack, address, port, local=local))
         },
+        daemon=" ".join(str(info.get(key, "")) for key in ("ID", "Name", "DockerRootDir")),
+        has_store=volume in docker(["volume", "ls", "--quiet", "--filter", f"name={volume}"]).split(),
+        containers=frozenset(docker(["ps", "--all", "--quiet", "--no-trunc", "--filter", of_stack]).split()),
     )
 
 
-def _docker(arguments: Sequence[str]) -> str:
-    try:
-        done = subprocess.run(
-            ["docker", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=QUERY_LIMIT_S,
-            check=True,
-            stdin=subprocess.DEVNULL,
+class _Docker:
+    """The docker command, talking to one daemon.
+
+    Args:
+        named: The daemon as the settings name it; None for this machine's usual one.
+        environ: Variables of the command.
+    """
+
+    def __init__(self, named: str | None, environ: Mapping[str, str] | None = None) -> None:
+        self._named = named
+        self._environ = environ
+
+    def __call__(self, arguments: Sequence[str]) -> str:
+        try:
+            done = subprocess.run(
+                ["docker", *arguments],
+                capture_output=True,
+                text=True,
+                timeout=QUERY_LIMIT_S,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                env=self._environ,
+            )
+        except FileNotFoundError:
+            raise NoDaemonError("the docker command is not on PATH: install Docker, or run `make doctor`") from None
+        except subprocess.TimeoutExpired:
+            raise self._no_daemon(f"no answer within {QUERY_LIMIT_S} s") from None
+        except subprocess.CalledProcessError as error:
+            raise self._no_daemon(error.stderr.strip()) from None
+        return done.stdout
+
+    def info(self) -> dict[str, Any]:
+        """What the daemon says of itself."""
+        info: dict[str, Any] = json.loads(self(["info", "--format", "{{json .}}"]))
+        if info.get("ServerErrors"):
+            raise self._no_daemon(info["ServerErrors"][0])
+        return info
+
+    def _no_daemon(self, reason: str) -> NoDaemonError:
+        short = (reason or "no reason given").splitlines()[-1]
+        if self._named is not None:
+            return NoDaemonError(
+                f"no Docker daemon answers at {self._named} (cortex:store_host.docker; {short}); nothing was changed. "
+                f"Try it by hand as the user who runs this: docker --host {self._named} info"
+            )
+        where = os.environ.get("DOCKER_HOST") or "its default socket"
+        return NoDaemonError(
+            f"no Docker daemon answers at {where} ({short}); "
+            "start it (`make up` does on Debian, Docker Desktop elsewhere) or point DOCKER_HOST to one"
         )
-    except FileNotFoundError:
-        raise NoDaemonError("the docker command is not on PATH: install Docker, or run `make doctor`") from None
-    except subprocess.TimeoutExpired:
-        raise NoDaemonError(
-            f"the Docker daemon did not answer within {QUERY_LIMIT_S} s: restart it, then try again"
-        ) from None
-    except subprocess.CalledProcessError as error:
-        raise _no_daemon(error.stderr.strip()) from None
-    return done.stdout
-
-
-def _info() -> dict[str, Any]:
-    text = _docker(["info", "--format", "{{json .}}"])
-    info: dict[str, Any] = json.loads(text)
-    if info.get("ServerErrors"):
-        raise _no_daemon(info["ServerErrors"][0])
-    return info
-
-
-def _no_daemon(reason: str) -> NoDaemonError:
-    where = os.environ.get("DOCKER_HOST") or "its default socket"
-    return NoDaemonError(
-        f"no Docker daemon answers at {where} ({(reason or 'no reason given').splitlines()[-1]}); "
-        "start it (`make up` does on Debian, Docker Desktop elsewhere) or point DOCKER_HOST to one"
-    )
 
 
 def _is_local(info: dict[str, Any]) -> bool:
@@ -119,9 +148,9 @@ def _daemon_open_files() -> int | None:
     return None
 
 
-def _port_holder(stack: str, address: str, port: int, *, local: bool) -> str | None:
+def _port_holder(docker: _Docker, stack: str, address: str, port: int, *, local: bool) -> str | None:
     columns = ("{{.Names}}", "{{.Ports}}", f'{{{{.Label "{names.STACK_LABEL}"}}}}')
-    for line in _docker(["ps", "--filter", f"publish={port}", "--format", "\t".join(columns)]).splitlines():
+    for line in docker(["ps", "--filter", f"publish={port}", "--format", "\t".join(columns)]).splitlines():
         holder, published, owner = line.split("\t")
         if owner == stack:
             return None
