@@ -133,12 +133,21 @@ bench-deploy: dev-env ## `up` and no-op preview against plain Docker and the bar
 	@.venv/bin/python -m tools up
 	@.venv/bin/python -m tests.bench.deploy
 
+.PHONY: bench-continuity
+bench-continuity: dev-env ## Updates, restarts and kills of a stack under load, and how many requests failed
+	@.venv/bin/python -m tools up
+	@.venv/bin/python -m tests.bench.continuity
+
+.PHONY: bench-gateway
+bench-gateway: dev-env ## Native queries and inserts through the gateway against Chroma itself, as ratios
+	@.venv/bin/python -m tests.bench.gateway $(if $(SLOTS),--slots $(SLOTS))
+
 ##@ Help
 
 .PHONY: help
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 SIZE_KEYS := VECTORS MODEL DIMENSIONS COLLECTIONS DOCUMENT_BYTES METADATA_BYTES BATCH_ROWS UPDATES_PER_DAY \
 	GROWTH_PERCENT_PER_MONTH HORIZON_MONTHS
