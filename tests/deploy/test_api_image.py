@@ -5,37 +5,17 @@ from __future__ import annotations
 import json
 
 from infra.images import BuildHost
+from infra.topologies.parts import API
 from tests.deploy.deployment import Deployment
+from tests.deploy.image_layers import MB, above_and_below
 
-MB = 1_000_000
 # Targets of the design; an image that outgrows them needs a reason, not a higher number.
 ABOVE_OS_IMAGE_LIMIT_MB = 300
 OWN_OS_IMAGE_LIMIT_MB = 130
 
 
-def layers(deployment: Deployment) -> list[tuple[int, str]]:
-    """Size in bytes and maker of each layer, the oldest last."""
-    lines = deployment.docker(
-        [
-            "history",
-            "--no-trunc",
-            "--human=false",
-            "--format",
-            "{{.Size}}\t{{.CreatedBy}}",
-            deployment.inspect()["Image"],
-        ]
-    )
-    return [(int(line.split("\t")[0]), line.split("\t")[1]) for line in lines.splitlines()]
-
-
 def test_image_is_within_its_budget(deployment: Deployment) -> None:
-    made = layers(deployment)
-    first_own = next(
-        index for index, (_, maker) in reversed(list(enumerate(made))) if "PYTHONPATH=/opt/cortex" in maker
-    )
-    above = sum(size for size, _ in made[: first_own + 1])
-    below = sum(size for size, _ in made[first_own + 1 :])
-    table = "\n".join(f"{size / MB:8.1f} MB  {maker[:100]}" for size, maker in made)
+    above, below, table = above_and_below(deployment, API)
     assert 0 < above <= ABOVE_OS_IMAGE_LIMIT_MB * MB, table
     if BuildHost.from_environment(deployment.environment).layouts:
         assert 0 < below <= OWN_OS_IMAGE_LIMIT_MB * MB, table

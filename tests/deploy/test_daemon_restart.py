@@ -1,4 +1,4 @@
-"""A restart of the Docker daemon: the server comes back by itself, with its data. On a daemon of the test's own."""
+"""A restart of the Docker daemon: all comes back by itself, with its data. On a daemon of the test's own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def daemon() -> Iterator[PrivateDaemon]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_data_and_server_survive_a_daemon_restart(
+def test_data_and_containers_survive_a_daemon_restart(
     daemon: PrivateDaemon, base_environment: dict[str, str], tmp_path: Path
 ) -> None:
     environment = {**base_environment, "DOCKER_HOST": daemon.address}
@@ -36,12 +36,18 @@ def test_data_and_server_survive_a_daemon_restart(
             assert client.post("/v1/collections", json={"name": "kept"}).is_success
             body = {"documents": [{"id": "a", "text": "still here after the restart"}]}
             assert client.post("/v1/collections/kept/documents", json=body).is_success
-        started = stack.inspect()["State"]["StartedAt"]
+        parts = stack.parts()
+        started = {part: stack.inspect(part)["State"]["StartedAt"] for part in parts}
 
         daemon.stop()
         daemon.start()
 
-        wait_for(lambda: stack.inspect()["State"]["StartedAt"] > started, "the daemon to start the server again", 60)
+        for part in parts:
+            wait_for(
+                lambda part=part: stack.inspect(part)["State"]["StartedAt"] > started[part],
+                f"the daemon to start {part} again",
+                60,
+            )
         stack.wait_healthy()
         with stack.client() as client:
             assert client.get("/v1/collections/kept/count").json()["count"] == 1

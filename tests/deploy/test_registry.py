@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from infra.topologies.parts import API, GATEWAY
 from tests.deploy.conftest import SETTINGS
 from tests.deploy.deployment import Deployment, free_port, wait_for
 from tools.docker_engine import install
@@ -66,7 +67,7 @@ def answers(address: str) -> bool:
         return False
 
 
-def test_image_goes_through_the_registry_by_digest(
+def test_images_go_through_the_registry_by_digest(
     registry: str, base_environment: dict[str, str], tmp_path: Path
 ) -> None:
     stack = Deployment(f"test-{secrets.token_hex(4)}", tmp_path / "stack", base_environment)
@@ -76,23 +77,28 @@ def test_image_goes_through_the_registry_by_digest(
     assert PASSWORD not in stack.config_file.read_text()
     try:
         stack.up()
-        image = stack.docker(["image", "inspect", "--format", "{{json .RepoDigests}}", stack.inspect()["Image"]])
-        assert f"{registry}/team/cortex-api@sha256:" in image
-        tags = httpx.get(
-            f"http://{registry}/v2/team/cortex-api/tags/list", auth=(USER, PASSWORD), trust_env=False
-        ).json()
-        (tag,) = tags["tags"]
-        manifest = httpx.get(
-            f"http://{registry}/v2/team/cortex-api/manifests/{tag}",
-            auth=(USER, PASSWORD),
-            headers={"Accept": ", ".join(MANIFEST_KINDS)},
-            trust_env=False,
-        )
-        assert f"@sha256:{hashlib.sha256(manifest.content).hexdigest()}" in image
+        for part in (API, GATEWAY):
+            assert_run_by_digest(stack, registry, part)
         assert stack.preview_is_empty()
         state = stack.run("stack", "export").stdout
         assert PASSWORD not in state
         assert base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode() not in state
     finally:
         stack.purge()
-        stack.docker(["image", "prune", "--force", "--filter", "label=org.opencontainers.image.title=cortex-api"])
+        for part in (API, GATEWAY):
+            label = f"label=org.opencontainers.image.title=cortex-{part}"
+            stack.docker(["image", "prune", "--force", "--filter", label])
+
+
+def assert_run_by_digest(stack: Deployment, registry: str, part: str) -> None:
+    image = stack.docker(["image", "inspect", "--format", "{{json .RepoDigests}}", stack.inspect(part)["Image"]])
+    assert f"{registry}/team/cortex-{part}@sha256:" in image
+    place = f"http://{registry}/v2/team/cortex-{part}"
+    (tag,) = httpx.get(f"{place}/tags/list", auth=(USER, PASSWORD), trust_env=False).json()["tags"]
+    manifest = httpx.get(
+        f"{place}/manifests/{tag}",
+        auth=(USER, PASSWORD),
+        headers={"Accept": ", ".join(MANIFEST_KINDS)},
+        trust_env=False,
+    )
+    assert f"@sha256:{hashlib.sha256(manifest.content).hexdigest()}" in image
