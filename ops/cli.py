@@ -112,7 +112,13 @@ def logs(
         this = _stack(stack)
         wanted = this.container(container)
         command = ["docker", "logs", "--tail", "200", *(["--follow"] if follow else []), wanted]
-        _become(command, this.environment)
+        host = this.host_of(wanted)
+        if host.endpoint is None:
+            _become(command, this.environment)
+            return
+        # The way to another host is open as long as this process lives.
+        with host.environment() as environ:
+            raise typer.Exit(pulumi_cli.foreground(command[1:], environ, program=command[:1]))
 
 
 @app.command()

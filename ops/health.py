@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 from infra.topologies.parts import PROBE
+from ops.docker_host import DockerHost
 from ops.stack import Stack, StackError
+
+PROBE_LIMIT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +39,21 @@ def look(stack: Stack, container: str) -> ContainerState:
     Raises:
         StackError: There is no such container.
     """
-    inspected = json.loads(stack.docker(["inspect", container]))[0]
+    host = stack.host_of(container)
+    inspected = json.loads(host.docker(["inspect", container]))[0]
     state = inspected["State"]
     return ContainerState(
         name=container,
         status=state["Status"],
         health=state.get("Health", {}).get("Status", ""),
         restarts=inspected["RestartCount"],
-        said=_probe(stack, container) if state["Status"] == "running" else {},
+        said=_probe(host, container) if state["Status"] == "running" else {},
     )
 
 
-def _probe(stack: Stack, container: str) -> dict[str, Any]:
+def _probe(host: DockerHost, container: str) -> dict[str, Any]:
     # An unhealthy container makes the probe exit with 1 and still tell everything.
-    done = subprocess.run(
-        ["docker", "exec", container, PROBE, "--json"],
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = host.try_docker(["exec", container, PROBE, "--json"], PROBE_LIMIT_S)
     try:
         said: dict[str, Any] = json.loads(done.stdout)
     except ValueError:

@@ -57,19 +57,23 @@ def destroy(stack: Stack, console: Console) -> None:
 def purge(stack: Stack, console: Console) -> None:
     """Remove the stack, its store and its state."""
     ensure(stack)
+    # Before what tells them is gone.
+    hosts = stack.hosts(deployed=True)
     stack.pulumi(["state", "unprotect", "--all", "--yes"])
     stack.pulumi(["destroy", "--yes", "--skip-preview"])
     # Retained by Pulumi on purpose: deleting data is said here, and nowhere else.
-    stack.docker(["volume", "rm", "--force", stack.volume])
+    for host in hosts:
+        host.docker(["volume", "rm", "--force", stack.volume])
     stack.pulumi(["stack", "rm", "--yes", "--preserve-config"])
     console.print(f"stack {stack.name} and its data are gone")
 
 
 def _show_logs(stack: Stack, console: Console) -> None:
-    for name in (*stack.containers(running=True), *stack.containers(running=False)):
-        text = stack.docker(["logs", "--tail", LOG_LINES, name]).strip()
-        if text:
-            console.print(f"[bold]last lines of {name}:[/bold]\n{escape(text)}")
+    for host in stack.hosts():
+        for name in (*host.containers(stack.name, running=True), *host.containers(stack.name, running=False)):
+            text = host.docker(["logs", "--tail", LOG_LINES, name]).strip()
+            if text:
+                console.print(f"[bold]last lines of {name}:[/bold]\n{escape(text)}")
 
 
 def _say_what_next(stack: Stack, console: Console) -> None:

@@ -6,24 +6,25 @@ import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from infra import names
+from infra.docker_endpoint import Endpoint
 from infra.images import ROOT
+from infra.settings import StoreHost
+from infra.settings.origins import key_lines
+from ops.docker_host import QUERY_LIMIT_S, DockerHost
+from ops.errors import StackError
 from tools import pulumi_cli, settings_files
 
-QUERY_LIMIT_S = 120
 # The CLI would name one group of a wrong type and stop; the program names everything, with its line.
 SETTINGS_ARE_THE_PROGRAMS = {"PULUMI_OPTION_SKIP_CONFIG_VALIDATION": "true"}
 STOP_LIMIT_S = 600
 
-
-class StackError(Exception):
-    """An operation on the stack failed. The message says what to do; `code` is the exit code to pass on."""
-
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
-        self.code = code
+__all__ = ["Stack", "StackError"]
 
 
 class Stack:
@@ -116,35 +117,73 @@ class Stack:
         """
         if name is None:
             return self.output("container")
-        there = sorted((*self.containers(running=True), *self.containers(running=False)))
+        there = sorted(self._placed())
         prefix = names.on_host(self.name, name)
         found = [each for each in there if each in {name, prefix} or each.startswith(f"{prefix}-")]
         if not found:
             raise StackError(f"stack {self.name} has no container {name!r}; it has {', '.join(there) or 'none'}")
         return found[0]
 
+    @property
+    def near(self) -> DockerHost:
+        """The gateway's host: the one that the docker command talks to anyway."""
+        return DockerHost(self.environment)
+
+    @property
+    def settings_file(self) -> Path:
+        """Where the stack's settings are."""
+        return ROOT / f"Pulumi.{self.name}.yaml"
+
+    def hosts(self, *, deployed: bool = False) -> tuple[DockerHost, ...]:
+        """The stack's Docker hosts, the gateway's first.
+
+        Args:
+            deployed: Ask for the store's own host even where the settings name none (any more).
+        """
+        if not deployed and StoreHost.key not in key_lines(self.settings_file):
+            return (self.near,)
+        endpoint = self._store_host()
+        return (self.near,) if endpoint is None else (self.near, DockerHost(self.environment, endpoint))
+
+    def _store_host(self) -> Endpoint | None:
+        """As it was deployed; as it is set, before the first deployment has come to its end."""
+        if deployed := self.outputs.get("store_host"):
+            tls = self.outputs.get("store_host_tls") or {}
+            return Endpoint(deployed["docker"], tuple(deployed["ssh_options"]), tls)
+        if StoreHost.key not in key_lines(self.settings_file):
+            return None
+        asked = json.loads(self.ask_pulumi(["config", "get", StoreHost.key, "--json"]))
+        try:
+            return Endpoint.of(StoreHost.model_validate_json(asked["value"]))
+        except ValidationError:
+            return None  # `up` says what is wrong with it, and nothing was made with it
+
+    def host_of(self, container: str) -> DockerHost:
+        """The host of a container; the gateway's for one that is nowhere."""
+        if len(self.hosts()) == 1:
+            return self.near
+        return self._placed().get(container, self.near)
+
+    def _placed(self) -> dict[str, DockerHost]:
+        """Every long-lived container of the stack → its host."""
+        return {
+            name: host
+            for host in self.hosts()
+            for running in (True, False)
+            for name in host.containers(self.name, running=running)
+        }
+
     def docker(self, arguments: Sequence[str], limit_s: int = QUERY_LIMIT_S) -> str:
-        """Run a Docker command and return what it printed.
+        """Run a Docker command on the gateway's host and return what it printed.
 
         Raises:
             StackError: It failed; the message holds what it said.
         """
-        done = subprocess.run(
-            ["docker", *arguments], env=self.environment, capture_output=True, text=True, timeout=limit_s, check=False
-        )
-        if done.returncode:
-            raise StackError(f"docker {arguments[0]} failed: {done.stderr.strip()}")
-        return done.stdout
+        return self.near.docker(arguments, limit_s)
 
     def containers(self, *, running: bool) -> list[str]:
-        """Names of the stack's long-lived containers that run, or that were stopped."""
-        wanted = ["running", "restarting"] if running else ["exited", "created"]
-        arguments = ["ps", "--all", "--format", "{{.Names}}"]
-        for label in (f"{names.STACK_LABEL}={self.name}", f"{names.KIND_LABEL}={names.SERVICE}"):
-            arguments += ["--filter", f"label={label}"]
-        for status in wanted:
-            arguments += ["--filter", f"status={status}"]
-        return self.docker(arguments).split()
+        """Names of the stack's long-lived containers that run, or that were stopped, on all its hosts."""
+        return [name for host in self.hosts() for name in host.containers(self.name, running=running)]
 
     def parts(self) -> list[str]:
         """Names of all of the stack's long-lived containers, the store's server even when it is gone.
@@ -152,7 +191,7 @@ class Stack:
         Raises:
             StackError: The stack is not up.
         """
-        return sorted({*self.containers(running=True), *self.containers(running=False), self.output("container")})
+        return sorted({*self._placed(), self.output("container")})
 
     def start_stopped(self) -> list[str]:
         """Start the containers that `stop` stopped.
@@ -160,10 +199,7 @@ class Stack:
         Returns:
             Their names.
         """
-        stopped = self.containers(running=False)
-        if stopped:
-            self.docker(["start", *stopped], STOP_LIMIT_S)
-        return stopped
+        return self._each("start", running=False)
 
     def stop(self) -> list[str]:
         """Stop the stack's containers, each within its own grace. Nothing is removed.
@@ -171,10 +207,15 @@ class Stack:
         Returns:
             Their names.
         """
-        running = self.containers(running=True)
-        if running:
-            self.docker(["stop", *running], STOP_LIMIT_S)
-        return running
+        return self._each("stop", running=True)
+
+    def _each(self, command: str, *, running: bool) -> list[str]:
+        done = []
+        for host in self.hosts():
+            if found := host.containers(self.name, running=running):
+                host.docker([command, *found], STOP_LIMIT_S)
+                done += found
+        return done
 
     @property
     def volume(self) -> str:

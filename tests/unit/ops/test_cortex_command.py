@@ -123,10 +123,11 @@ def test_purge_asks_for_the_name(command, programs):
 
 
 def test_purge_unprotects_destroys_and_removes_volume_and_state_in_this_order(command, programs):
-    programs.add("pulumi", ("", "", 0))
+    programs.add("pulumi", UP, ("", "", 0))
     programs.add("docker", ("volume rm", "", 0))
     assert command("purge", "--confirm", "dev")[0] == 0
     assert programs.calls == [
+        "pulumi stack output --json --show-secrets --stack dev",  # whether there is a second host
         "pulumi state unprotect --all --yes --stack dev",
         "pulumi destroy --yes --skip-preview --stack dev",
         "docker volume rm --force cortex-dev-store",
@@ -135,7 +136,7 @@ def test_purge_unprotects_destroys_and_removes_volume_and_state_in_this_order(co
 
 
 def test_a_purge_that_fails_half_way_deletes_no_volume(command, programs):
-    programs.add("pulumi", ("unprotect", "", 0), ("destroy", "boom", 1))
+    programs.add("pulumi", UP, ("unprotect", "", 0), ("destroy", "boom", 1))
     programs.add("docker")
     code, _, err = command("purge", "--confirm", "dev")
     assert code == 1
