@@ -33,7 +33,7 @@ STOCK_SHARE = 0.3
 BATCH_ROWS = 250
 FIRST_ROWS = 5_000
 """So that a save of the largest index takes long enough to be hit."""
-READY_LIMIT_S = 120.0
+READY_LIMIT_S = 600.0
 _RANDOM_S = (0.05, 2.0)
 _AIM_LIMIT_S = 25.0
 _GRAPH_DELAY_US = 20_000
