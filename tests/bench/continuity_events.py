@@ -45,10 +45,10 @@ class Event:
 
 def new_api_image(scene: Scene) -> None:
     """A release with another API: its replicas are replaced one by one before the old ones go."""
-    before = ids(scene.stack)
+    before = replica_ids(scene.stack)
     _change(scene.release / API_SOURCE)
     scene.stack.up()
-    _expect(not before & ids(scene.stack), "every replica is a new one")
+    _expect(not before & replica_ids(scene.stack), "every replica is a new one")
 
 
 def replicas(count: int) -> Callable[[Scene], None]:
@@ -57,7 +57,7 @@ def replicas(count: int) -> Callable[[Scene], None]:
     def happen(scene: Scene) -> None:
         scene.stack.set({"api": {**scene.stack.settings.get("api", {}), "replicas": count}})
         scene.stack.up()
-        _expect(len(ids(scene.stack)) == count, f"there are {count} replicas")
+        _expect(len(replica_ids(scene.stack)) == count, f"there are {count} replicas")
 
     return happen
 
@@ -72,9 +72,9 @@ def token_rotation(scene: Scene) -> None:
         stack.set({"tokens": {**tokens, "writer": {**writer, "generations": generations}}})
         stack.up()
         # Known to the gateway that runs before it is handed out.
-        wait_for(lambda: _accepts(stack, stack.token("writer")), "the new word to be accepted", SHORT_S)
+        wait_for(lambda: accepts(stack, stack.token("writer")), "the new word to be accepted", SHORT_S)
         scene.load.token = stack.token("writer")
-    wait_for(lambda: not _accepts(stack, former), "the former word to be refused", SHORT_S)
+    wait_for(lambda: not accepts(stack, former), "the former word to be refused", SHORT_S)
 
 
 def certificate_renewal(scene: Scene) -> None:
@@ -143,7 +143,7 @@ KILLS = (
 GAP = Event("gateway image (the one gap)", new_gateway_image, spares="nothing")
 
 
-def ids(stack: Deployment) -> set[str]:
+def replica_ids(stack: Deployment) -> set[str]:
     """The replicas' containers."""
     return {stack.inspect(part)["Id"] for part in stack.parts() if f"-{stack.name}-api-" in part}
 
@@ -158,7 +158,8 @@ def served_certificate(stack: Deployment) -> bytes:
         return connection.getpeercert(binary_form=True) or b""
 
 
-def _accepts(stack: Deployment, token: str) -> bool:
+def accepts(stack: Deployment, token: str) -> bool:
+    """Whether the gateway takes a token."""
     with stack.client(token) as client:
         return client.get("/api/v2/heartbeat").status_code == 200
 

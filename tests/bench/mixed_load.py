@@ -111,7 +111,8 @@ class MixedLoad:
         """Make the collection with its first rows: Chroma may answer 500 to a query beside the very first write."""
         with self._client() as client:
             headers = {"authorization": f"Bearer {admin_token}"}
-            body = {"name": self._name, "embedding": "own", "dimensions": DIMENSIONS}
+            # Vectors of cosine come back with another length.
+            body = {"name": self._name, "space": "l2", "embedding": "own", "dimensions": DIMENSIONS}
             made = client.post("/v1/collections", json=body, headers=headers)
             made.raise_for_status()
             self._identity = made.json()["id"]
