@@ -14,6 +14,12 @@ from pathlib import Path
 from tests.deploy.deployment import wait_for
 
 START_LIMIT_S = 60
+# The range for tests of networks (RFC 2544): no daemon hands it out by itself.
+POOL = "198.18.240.0/20"
+# What goes from one container to another passes the host's firewall, which the user's daemon leaves closed.
+LET_THROUGH = ("FORWARD", "--source", POOL, "--destination", POOL, "--jump", "ACCEPT")
+# Of this machine on the bridge of such a daemon, as if it were the address of another host.
+ADDRESS = "198.18.239.1"
 
 
 class PrivateDaemon:
@@ -28,11 +34,13 @@ class PrivateDaemon:
     def make_bridge(self) -> None:
         """A bridge of its own, as its default network."""
         _ip("link", "add", "name", self._bridge, "type", "bridge")
-        _ip("address", "add", "198.18.239.1/24", "dev", self._bridge)
+        _ip("address", "add", f"{ADDRESS}/24", "dev", self._bridge)
         _ip("link", "set", self._bridge, "up")
+        _run("iptables", "--wait", "--insert", *LET_THROUGH)
 
     def remove_bridge(self) -> None:
         """The bridge again."""
+        _run("iptables", "--wait", "--delete", *LET_THROUGH)
         _ip("link", "delete", self._bridge)
 
     def start(self) -> None:
@@ -51,8 +59,7 @@ class PrivateDaemon:
                     "--iptables=false",
                     "--ip6tables=false",
                     "--ip-masq=false",
-                    # The range for tests of networks (RFC 2544): no daemon hands it out by itself.
-                    "--default-address-pool=base=198.18.240.0/20,size=24",
+                    f"--default-address-pool=base={POOL},size=24",
                 ],
                 stdout=log,
                 stderr=log,
@@ -92,4 +99,8 @@ def private_daemon(folder: Path) -> Iterator[PrivateDaemon]:
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=30)
+    _run("ip", *arguments)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
