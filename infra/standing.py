@@ -6,7 +6,8 @@ word. Pulumi itself would notice nothing, since the address of a provider can ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ _VOLUME = "cortex:docker:Store$docker:index/volume:Volume::"
 _SERVER = "cortex:docker:StoreGroup$docker:index/container:Container::"
 _PROVIDER = "cortex:docker:StoreHost$pulumi:providers:docker::"
 _FAR = "cortex:docker:StoreHost$"
+# The engine writes the state while the program runs: a file backend can be read in the middle of that.
+_HALF_WRITTEN = "failed to load checkpoint"
+_READS, _PAUSE_S = 20, 0.1
 GUIDE = 'docs/topologies.md, section "The store on a host of its own"'
 
 
@@ -38,10 +42,18 @@ class Standing:
     docker: str | None = None
 
 
-def read() -> Standing:
+def read(pause: Callable[[float], None] = time.sleep) -> Standing:
     """Ask the engine for the state of this stack, as the last update left it."""
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    told = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}).value
+    for left in reversed(range(_READS)):
+        try:
+            told = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}).value
+        except Exception as error:  # the engine's errors have no type of their own
+            if _HALF_WRITTEN not in str(error) or not left:
+                raise
+            pause(_PAUSE_S)
+        else:
+            break
     return of_resources((told or {}).get("outputs") or {})
 
 
