@@ -1,6 +1,6 @@
 """What the program costs beyond the bare tools, in one run and as ratios.
 
-- `pulumi up` from built images to a healthy container, against the plain Docker calls for the same container
+- `pulumi up` from built images to healthy containers, against the plain Docker calls for the same containers
   (default settings: Docker runs its first check after 10 s, which both wait for)
 - a preview that changes nothing, against the same preview of an empty program (the CLI's own floor)
 
@@ -19,10 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from infra.topologies.parts import API, DATA, EDGE, GATEWAY
 from tests.deploy.conftest import SETTINGS
 from tests.deploy.deployment import Deployment, free_port, wait_for
 from tools.environment import environment
@@ -44,48 +47,106 @@ def docker(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-class PlainDocker:
-    """The same container as the stack's, made by Docker commands alone."""
+@dataclass(frozen=True)
+class Part:
+    """A container of the stack, as Docker knows it."""
 
-    def __init__(self, stack: Deployment) -> None:
-        inspected = stack.inspect()
-        self.image = inspected["Image"]
-        self.config, self.host = inspected["Config"], inspected["HostConfig"]
-        self.tokens = stack.host("root").check_output("cat /run/cortex/secrets/tokens.json")
-        self.name = f"cortex-bench-{secrets.token_hex(4)}"
-        self.port = free_port()
+    name: str
+    config: dict[str, Any]
+    host: dict[str, Any]
+    mounts: list[dict[str, Any]]
+    networks: list[str]
+    folder: str
+    """Where its files are."""
+    files: bytes
+    """Those as a tar archive, as the stack's volume has them."""
 
-    def up(self) -> None:
-        """Network, volumes, secret file, container; until Docker calls it healthy."""
-        check, name = self.config["Healthcheck"], self.name
-        docker("network", "create", name)
-        docker("volume", "create", f"{name}-store")
-        docker("volume", "create", f"{name}-secrets")
-        mount = f"{name}-secrets:/run/cortex/secrets"
-        write = "cat > /run/cortex/secrets/tokens.json && chown 0:10001 /run/cortex/secrets/tokens.json"
-        command = ["docker", "run", "--rm", "-i", "--user", "0:0", "--network", "none", "--volume", mount]
-        command += ["--entrypoint", "/bin/sh", self.image, "-euc", write]
-        subprocess.run(command, input=self.tokens, text=True, capture_output=True, check=True)
-        docker(
-            *("run", "--detach", "--name", name, "--network", name, "--publish", f"127.0.0.1:{self.port}:8080"),
-            *(item for pair in self.config["Env"] for item in ("--env", pair)),
-            *("--memory", str(self.host["Memory"]), "--memory-swap", str(self.host["MemorySwap"])),
-            *("--memory-reservation", str(self.host["MemoryReservation"]), "--cpus", str(self.host["NanoCpus"] / 1e9)),
-            *("--user", self.config["User"], "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
+    @classmethod
+    def of(cls, stack: Deployment, name: str) -> Part:
+        """Look at a container of a stack."""
+        inspected = stack.inspect(name)
+        (folder,) = [each["Destination"] for each in inspected["Mounts"] if not each["RW"]]
+        copy = ["docker", "cp", f"{stack.container(name)}:{folder}/.", "-"]
+        return cls(
+            name=name,
+            config=inspected["Config"],
+            host=inspected["HostConfig"],
+            mounts=inspected["Mounts"],
+            networks=[each.removeprefix(f"cortex-{stack.name}-") for each in inspected["NetworkSettings"]["Networks"]],
+            folder=folder,
+            files=subprocess.run(copy, capture_output=True, check=True).stdout,
+        )
+
+    def arguments(self) -> list[str]:
+        """What `docker create` is told of it, but for names, networks, volumes and ports."""
+        check, config, host = self.config["Healthcheck"], self.config, self.host
+        return [
+            *(item for pair in config["Env"] for item in ("--env", pair)),
+            *("--memory", str(host["Memory"]), "--memory-swap", str(host["MemorySwap"])),
+            *("--memory-reservation", str(host["MemoryReservation"]), "--cpus", str(host["NanoCpus"] / 1e9)),
+            *("--user", config["User"], "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
             *("--security-opt", "no-new-privileges", "--restart", "unless-stopped"),
             *("--health-cmd", check["Test"][1], "--health-interval", f"{check['Interval']}ns"),
             *("--health-timeout", f"{check['Timeout']}ns", "--health-retries", str(check["Retries"])),
             *("--health-start-period", f"{check['StartPeriod']}ns"),
-            *("--volume", f"{name}-store:/data", "--volume", f"{mount}:ro", self.image),
+        ]
+
+
+class PlainDocker:
+    """The same containers as the stack's, made by Docker commands alone."""
+
+    def __init__(self, stack: Deployment) -> None:
+        self.parts = [Part.of(stack, name) for name in (API, GATEWAY)]
+        self.name = f"cortex-bench-{secrets.token_hex(4)}"
+        self.port = free_port()
+
+    def up(self) -> None:
+        """Networks, volumes, files, containers; until Docker calls both healthy."""
+        docker("network", "create", f"{self.name}-{EDGE.name}")
+        docker("network", "create", "--internal", f"{self.name}-{DATA.name}")
+        for part in self.parts:
+            self._fill(part)
+        for part in self.parts:
+            self._start(part)
+        for part in self.parts:
+            health = ("inspect", "--format", "{{.State.Health.Status}}", f"{self.name}-{part.name}")
+            wait_for(lambda health=health: docker(*health) == "healthy", f"{health[-1]} healthy", HEALTH_POLL_LIMIT_S)
+
+    def _fill(self, part: Part) -> None:
+        """The volume with a container's files, by way of a container that is never started."""
+        writer, volume = f"{self.name}-{part.name}-writer", f"{self.name}-{part.name}-files"
+        docker("volume", "create", volume)
+        docker("create", "--name", writer, "--volume", f"{volume}:{part.folder}", part.config["Image"])
+        copy = ["docker", "cp", "-", f"{writer}:{part.folder}"]
+        subprocess.run(copy, input=part.files, capture_output=True, check=True)
+        docker("rm", writer)
+
+    def _start(self, part: Part) -> None:
+        container = f"{self.name}-{part.name}"
+        volumes = [
+            f"{container}-store:{each['Destination']}" if each["RW"] else f"{container}-files:{each['Destination']}:ro"
+            for each in part.mounts
+        ]
+        ports = ["--publish", f"127.0.0.1:{self.port}:8443"] if part.name == GATEWAY else []
+        first, *others = part.networks
+        docker(
+            *("create", "--name", container, "--network", f"{self.name}-{first}", "--network-alias", part.name),
+            *(item for volume in volumes for item in ("--volume", volume)),
+            *ports,
+            *part.arguments(),
+            part.config["Image"],
         )
-        health = ("inspect", "--format", "{{.State.Health.Status}}", name)
-        wait_for(lambda: docker(*health) == "healthy", f"{name} to be healthy", HEALTH_POLL_LIMIT_S)
+        for network in others:
+            docker("network", "connect", "--alias", part.name, f"{self.name}-{network}", container)
+        docker("start", container)
 
     def down(self) -> None:
-        """Remove it all."""
-        docker("rm", "--force", "--volumes", self.name)
-        docker("volume", "rm", f"{self.name}-store", f"{self.name}-secrets")
-        docker("network", "rm", self.name)
+        """Remove it all, or as much as was made."""
+        for kind, remove in ((("ps", "--all"), ("rm", "--force")), (("volume", "ls"), ("volume", "rm"))):
+            if found := docker(*kind, "--quiet", "--filter", f"name={self.name}").split():
+                docker(*remove, *found)
+        if found := docker("network", "ls", "--quiet", "--filter", f"name={self.name}").split():
+            docker("network", "rm", *found)
 
 
 class EmptyProgram:
@@ -122,8 +183,10 @@ def main() -> int:
                 times = {"pulumi up": timed(stack.up)}
                 stack.wait_healthy()
                 plain = PlainDocker(stack)
-                times["plain docker"] = timed(plain.up)
-                plain.down()
+                try:
+                    times["plain docker"] = timed(plain.up)
+                finally:
+                    plain.down()
                 stack.run("preview", "--expect-no-changes")
                 times["preview"] = timed(lambda stack=stack: stack.run("preview", "--expect-no-changes"))
                 times["empty preview"] = timed(lambda: empty.pulumi("preview", "--expect-no-changes"))
