@@ -23,6 +23,8 @@ def section(gateway: Gateway) -> list[str]:
 
 def _lines(gateway: Gateway) -> Iterator[str]:
     yield f"bind {gateway.doors.address}:{gateway.doors.inner_port}"
+    # The request of a caller is in the log of the first door; here only what failed.
+    yield "option dontlog-normal"
     yield from with_credential(gateway, NOT_INNER)
     yield from to_chroma(gateway)
     yield f"default_backend {CHROMA}"
@@ -37,8 +39,6 @@ def with_credential(gateway: Gateway, refusal: Problem) -> Iterator[str]:
     """
     hashes = f"{gateway.folder}/{files.INNER_HASHES}"
     yield "option idle-close-on-response"
-    # The request of a caller is in the log of the first door; here only what failed.
-    yield "option dontlog-normal"
     yield f"log-format '{FORMAT}'"
     yield from asked.identified()
     shown = f"req.fhdr(x-chroma-token),sha2(256),hex,lower,map({hashes})"

@@ -31,6 +31,9 @@ def _lines(gateway: Gateway) -> Iterator[str]:
     yield f"tcp-request connection track-sc0 src table {ADDRESSES}"
     yield f"tcp-request connection reject if {{ sc0_conn_cur({ADDRESSES}) gt {allowance.connections_per_address} }}"
     yield from inner_door.with_credential(gateway, NOT_THE_GATEWAY)
+    # What the gateway asks for is in its own log, with the same id; here are strangers, and what Chroma failed at.
+    yield "http-request set-log-level silent"
+    yield "http-response set-log-level info if { status ge 500 }"
     guard = f"{{ path {GUARD_PATHS} }} {{ method GET HEAD }}"
     yield f"http-request del-header {TOKEN_HEADER} if {guard}"
     # No further rule is asked for these.

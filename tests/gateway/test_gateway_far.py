@@ -113,6 +113,13 @@ def test_the_guard_is_asked_through_the_door(hosts):
     assert httpx.get(f"{hosts.running.metrics_url}/guard/other").status_code == 404
 
 
+def test_checks_are_not_logged_and_strangers_are(hosts):
+    with asking(hosts.door, hosts.authority, "wrong") as client:
+        client.get("/api/v2/heartbeat", headers={"x-request-id": "of-a-stranger"})
+    assert hosts.door.line(request_id="of-a-stranger")["status"] == 401
+    assert not [line for line in hosts.door.lines() if line["path"].startswith("/guard") and line["status"] < 500]
+
+
 def test_what_the_guard_says_reaches_callers(hosts):
     with hosts.running.client("admin-token") as client:
         wait_until(lambda: client.get("/healthz").status_code == 200, "the gateway to be healthy", 10)

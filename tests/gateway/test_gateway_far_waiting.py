@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +16,7 @@ from infra.gateway.limits import Patience
 from tests.gateway.chroma import Chroma
 from tests.gateway.far import SLOTS, an_authority, door_of, gateway_of, signed
 from tests.gateway.load import callers
+from tests.gateway.running import ADDRESS
 from tests.gateway.test_gateway_waiting import COLLECTIONS, DOWN_S, adding, repeatable
 from tests.gateway.waits import free_port, wait_until
 
@@ -51,6 +57,42 @@ def test_a_kill_of_chroma_makes_callers_wait_and_none_of_them_fail(real):
         done = len(told.took_s)
         wait_until(lambda: len(told.took_s) > done + 50, "requests after")
     print(f"kill: {len(told.took_s)} requests, longest {told.longest_s:.1f} s, {told.by_path}")
+    assert told.failed == []
+
+
+@contextmanager
+def published_by_nobody(port: int) -> Iterator[None]:
+    """A port that Docker publishes for a container in which nobody listens: it accepts, then breaks off."""
+    stop = threading.Event()
+    with socket.create_server((ADDRESS, port), reuse_port=False) as listener:
+        listener.settimeout(0.05)
+
+        def accept() -> None:
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    connection, _ = listener.accept()
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.close()
+
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            accepting.join(5)
+
+
+def test_a_door_that_is_published_before_it_listens_is_waited_for(real):
+    running, door = real.running, real.door
+    with callers(running.url, running.trusting(), "write-token", repeatable(real.collection)) as told:
+        wait_until(lambda: len(told.took_s) > 50, "requests before")
+        door.kill()
+        with published_by_nobody(door.gateway.doors.tls_port):
+            time.sleep(2 * DOWN_S)
+        door.start()
+        done = len(told.took_s)
+        wait_until(lambda: len(told.took_s) > done + 50, "requests after")
     assert told.failed == []
 
 
