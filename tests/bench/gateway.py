@@ -38,6 +38,7 @@ from tests.gateway.waits import free_port
 
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 DIMENSIONS, ROWS, LOADED_ROWS, INSERTED_ROWS, RESULTS = 384, 10_000, 500, 10, 10
+TEXT = "A text of about two hundred characters, as most records have one. " * 3
 CALLERS = (1, 4, 16, 64)
 BLOCKS, SECONDS = 6, 1.5
 P50_TARGET, P99_TARGET = 1.1, 1.0
@@ -101,22 +102,30 @@ class Work:
         self.path = f"{self._path}/{'query' if kind == 'query' else 'add'}"
         # Made before: what making them takes belongs to nobody.
         self._queries = [self._query() for _ in range(200)]
-        self._vectors = json.dumps(self._source.normal(size=(INSERTED_ROWS, DIMENSIONS)).round(6).tolist())
+        inserted = json.loads(self._rows("", INSERTED_ROWS))
+        self._rest = json.dumps({key: value for key, value in inserted.items() if key != "ids"})[1:]
 
     def body(self, turn: str, caller: int, number: int) -> bytes:
         """The body of a request; no row is inserted twice."""
         if self.kind == "query":
             return self._queries[(caller * 31 + number) % len(self._queries)]
         ids = json.dumps([f"{turn}-{caller}-{number}-{row}" for row in range(INSERTED_ROWS)])
-        return f'{{"ids": {ids}, "embeddings": {self._vectors}}}'.encode()
+        return f'{{"ids": {ids}, {self._rest}'.encode()
 
     def _rows(self, name: str, count: int) -> bytes:
-        vectors = self._source.normal(size=(count, DIMENSIONS)).round(6).tolist()
-        return json.dumps({"ids": [f"{name}-{row}" for row in range(count)], "embeddings": vectors}).encode()
+        rows = {
+            "ids": [f"{name}-{row}" for row in range(count)],
+            "embeddings": self._source.normal(size=(count, DIMENSIONS)).round(6).tolist(),
+            "documents": [TEXT] * count,
+            "metadatas": [{"row": row} for row in range(count)],
+        }
+        return json.dumps(rows).encode()
 
     def _query(self) -> bytes:
         vector = self._source.normal(size=DIMENSIONS).round(6).tolist()
-        return json.dumps({"query_embeddings": [vector], "n_results": RESULTS, "include": ["distances"]}).encode()
+        # What Chroma's clients ask for when they are not told.
+        include = ["metadatas", "documents", "distances"]
+        return json.dumps({"query_embeddings": [vector], "n_results": RESULTS, "include": include}).encode()
 
 
 def measure(work: Work, doors: Sequence[Door], callers: int, blocks: int, seconds: float) -> list[Ratio]:

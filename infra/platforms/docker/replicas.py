@@ -24,15 +24,20 @@ class Replicas(pulumi.ComponentResource):
         self, stack: str, api: ApiReplicas, parts: HostParts, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("cortex:docker:ApiReplicas", api.container.name, None, opts)
-        self.containers = [
-            docker.Container(
+        self.containers = []
+        for number in range(1, api.replicas + 1):
+            made = docker.Container(
                 # Without a name on the host Pulumi makes one of this: old and new can then be there together.
                 f"{names.on_host(stack, api.container.name)}-{number}",
                 **parts.arguments(stack, api.container),
                 opts=pulumi.ResourceOptions(
-                    parent=self, delete_before_replace=False, replace_on_changes=NOT_UPDATED_IN_PLACE
+                    parent=self,
+                    # The first one tries: if it does not get well, the others are not begun. The provider loses track
+                    # of what it is creating beside one that failed.
+                    depends_on=self.containers[:1],
+                    delete_before_replace=False,
+                    replace_on_changes=NOT_UPDATED_IN_PLACE,
                 ),
             )
-            for number in range(1, api.replicas + 1)
-        ]
+            self.containers.append(made)
         self.register_outputs({"containers": [each.name for each in self.containers]})

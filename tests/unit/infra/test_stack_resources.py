@@ -181,6 +181,15 @@ def test_a_replica_comes_before_its_predecessor_goes():
         assert "name" not in entry.inputs
 
 
+def test_the_first_replica_tries_what_the_others_then_follow():
+    made = rendered({"topology": "client-server", "api": {"replicas": 3}})
+    first, *others = (made.one(CONTAINER, f"cortex-dev-api-{number}") for number in (1, 2, 3))
+    assert first.urn not in first.request.dependencies
+    for other in others:
+        assert first.urn in other.request.dependencies
+        assert not {each.urn for each in others} & set(other.request.dependencies)
+
+
 @BOTH
 def test_what_docker_does_not_change_in_place_makes_a_new_container(topology):
     services = [
