@@ -5,19 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from infra.topologies.parts import API, GATEWAY
 from tests.deploy.conftest import SETTINGS
-from tests.deploy.deployment import Deployment, free_port, wait_for
-from tools.docker_engine import install
+from tests.deploy.deployment import Deployment, free_port
+from tests.deploy.registry import PASSWORD, USER, running
 
 pytestmark = pytest.mark.full
 
@@ -26,45 +23,13 @@ MANIFEST_KINDS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-USER, PASSWORD = "ci", "registry-password-of-a-test"
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """Address of a registry that asks for a password."""
-    if shutil.which("docker-registry") is None:
-        install(["docker-registry"])
-    if shutil.which("htpasswd") is None:
-        install(["apache2-utils"])
-    accounts = tmp_path / "htpasswd"
-    subprocess.run(["htpasswd", "-Bbc", str(accounts), USER, PASSWORD], check=True, capture_output=True)
-    address = f"127.0.0.1:{free_port()}"
-    config = tmp_path / "registry.yml"
-    config.write_text(
-        yaml.safe_dump(
-            {
-                "version": 0.1,
-                "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
-                "http": {"addr": address},
-                "auth": {"htpasswd": {"realm": "test", "path": str(accounts)}},
-            }
-        )
-    )
-    with (tmp_path / "registry.log").open("w") as log:
-        process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
-    try:
-        wait_for(lambda: answers(address), f"the registry at {address}", 30)
+    with running(tmp_path) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def answers(address: str) -> bool:
-    try:
-        return httpx.get(f"http://{address}/v2/", trust_env=False).status_code == 401
-    except httpx.HTTPError:
-        return False
 
 
 def test_images_go_through_the_registry_by_digest(
