@@ -25,8 +25,9 @@ ADDRESS = "198.18.239.1"
 class PrivateDaemon:
     """A dockerd in a folder; it can be stopped and started again with its data kept."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self._options = options
         self.address = f"unix://{folder}/docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self._bridge = f"cortex-{secrets.token_hex(3)}"
@@ -60,6 +61,7 @@ class PrivateDaemon:
                     "--ip6tables=false",
                     "--ip-masq=false",
                     f"--default-address-pool=base={POOL},size=24",
+                    *self._options,
                 ],
                 stdout=log,
                 stderr=log,
@@ -85,9 +87,9 @@ class PrivateDaemon:
 
 
 @contextmanager
-def private_daemon(folder: Path) -> Iterator[PrivateDaemon]:
-    """A private daemon, running; its data is removed at the end."""
-    daemon = PrivateDaemon(folder)
+def private_daemon(folder: Path, *options: str) -> Iterator[PrivateDaemon]:
+    """A private daemon, running, with further options of dockerd; its data is removed at the end."""
+    daemon = PrivateDaemon(folder, *options)
     daemon.make_bridge()
     try:
         daemon.start()
