@@ -37,7 +37,9 @@ def kept(checkout: Path = CHECKOUT) -> Iterator[None]:
     finally:
         for path in _files(checkout):
             restored = without_salt(before.get(path, b""), path.read_bytes())
-            if restored is not None:
+            if restored == b"" and path not in before:
+                path.unlink()  # Pulumi made it for its salt alone
+            elif restored is not None:
                 _write(path, restored)
 
 

@@ -105,6 +105,13 @@ def test_a_file_that_pulumi_made_stays_without_the_salt(tmp_path: Path) -> None:
     assert b"encryptionsalt" not in path.read_bytes()
 
 
+def test_a_file_that_pulumi_made_for_its_salt_alone_goes(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.new.yaml"
+    with settings_files.kept(tmp_path):
+        path.write_text("encryptionsalt: v1:abc\n")
+    assert not path.exists()
+
+
 def test_a_file_that_was_removed_stays_removed(settings: Path) -> None:
     with settings_files.kept(settings.parent):
         settings.unlink()
