@@ -162,7 +162,8 @@ def test_data_of_a_collection_is_never_only_limited_by_the_path():
 
 
 def test_the_table_has_the_apis_routes_with_the_apis_roles():
-    app = create_app(SimpleNamespace(phase=None, load=None), None)
+    settings = SimpleNamespace(start_wait_s=0.0)
+    app = create_app(SimpleNamespace(phase=None, load=None, started_at_s=0.0, settings=settings), None)
     while not hasattr(app, "routes"):
         app = app._app
     # FastAPI keeps the routers that it includes.
