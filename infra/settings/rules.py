@@ -7,7 +7,8 @@ from typing import Any
 
 from infra import embedding_models
 from infra.settings import store_host
-from infra.settings.models import Access, Api, Corpus, Gateway, Health, Registry, Settings, Token
+from infra.settings.entry import Access, Gateway, Token
+from infra.settings.models import Api, Corpus, Health, Registry, Settings
 from infra.settings.problems import Problem
 from infra.vocabulary import Role, Topology
 

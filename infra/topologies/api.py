@@ -28,6 +28,8 @@ INNER_CREDENTIAL_FILE, CHROMA_TOKEN_FILE = "inner-credential", "chroma-token"
 URL = f"http://127.0.0.1:{API_PORT}/healthz"
 # The gateway asks once a second whether a replica is well: so long it goes on after it said that it stops.
 LINGER_S = 4
+# With a store in it, it refuses connections at once, and takes what came in on those that were there just before.
+EMBEDDED_LINGER_S = 0.5
 # The longest wait that the API takes.
 LONGEST_WAIT_S = 3_600
 # While callers wait for a restart, a replica that says it is not well would turn them away.
@@ -47,6 +49,7 @@ def embedded(stack: str, settings: Settings, need: Sizing, disk_bytes: int, hard
             "CORTEX_CANARY_INTERVAL_S": str(settings.health.canary_interval_s),
             # The gateway waits for a server that refuses connections; from then on the API lets callers wait itself.
             "CORTEX_START_WAIT_S": str(settings.gateway.restart_s),
+            "CORTEX_STOP_LINGER_S": str(EMBEDDED_LINGER_S),
             "CORTEX_SIZING": shown(need, disk_bytes),
             "HEALTH_SERVER": "api",
             "HEALTH_SCHEMA_COMMAND": "python3 -m cortex_api.schema",

@@ -28,7 +28,7 @@ from infra.gateway.gateway import ClientServer, Guard, Replicas, Server
 from infra.gateway.limits import Allowance
 from infra.gateway.tokens import GatewayToken, hashed
 from infra.images import ROOT
-from infra.settings.models import Gateway as GatewaySettings
+from infra.settings import Gateway as GatewaySettings
 from infra.vocabulary import Role
 from tests.bench.gateway_callers import Door, ask
 from tests.gateway.chroma import Chroma

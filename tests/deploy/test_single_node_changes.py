@@ -9,6 +9,7 @@ import pytest
 
 from infra.topologies.parts import API, GATEWAY
 from tests.deploy.deployment import Deployment, free_port, wait_for
+from tests.deploy.steady import steady_calls
 
 
 def test_second_preview_is_empty_also_after_refresh(deployment: Deployment) -> None:
@@ -46,6 +47,19 @@ def test_health_check_change_reaches_every_container(deployment: Deployment) -> 
         assert after["Id"] != former, part
     deployment.wait_healthy()
     assert deployment.preview_is_empty()
+
+
+def test_callers_wait_while_the_server_is_replaced(deployment: Deployment) -> None:
+    before = {part: deployment.inspect(part)["Id"] for part in (API, GATEWAY)}
+    health = deployment.settings["health"]
+    deployment.set({"health": {**health, "canary_interval_s": health["canary_interval_s"] + 1}})
+    with steady_calls(deployment, deployment.token()) as calls:
+        deployment.up()
+    assert calls.failures == []
+    assert calls.answered > 10
+    assert deployment.inspect(API)["Id"] != before[API]
+    assert deployment.inspect(GATEWAY)["Id"] == before[GATEWAY]
+    deployment.wait_healthy()
 
 
 def test_what_the_gateway_allows_is_loaded_by_the_one_that_runs(deployment: Deployment) -> None:

@@ -199,6 +199,19 @@ def test_lingering_process_serves_until_it_refuses_and_grants_its_grace_after_th
     assert "stopping.cut" in out
 
 
+def test_behind_a_gateway_that_waits_nobody_new_is_let_in_and_nobody_there_is_turned_away(start, copy_store):
+    process = start(copy_store(), start_wait_s=30, stop_linger_s=2, stop_grace_s=10)
+    process.until("ok")
+    process.http.post("/v1/collections", json={"name": "kept"}).raise_for_status()
+    with hanging_upload(process):
+        process.process.send_signal(signal.SIGTERM)
+        process.until("stopping")
+        assert process.http.get("/v1/status").status_code == 200, "on a connection that was there"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", process.port), timeout=5)
+    assert process.end(20)[0] == 0
+
+
 def test_second_signal_ends_the_lingering_at_once(start, copy_store):
     process = start(copy_store(), stop_linger_s=60)
     process.until("ok")

@@ -20,7 +20,10 @@ _SPARE_THREADS = 4
 
 
 class Server(uvicorn.Server):
-    """uvicorn, except that the socket stays open while requests end, so that health can say `stopping`."""
+    """uvicorn, except that the socket stays open while requests end, so that health can say `stopping`.
+
+    With `start_wait_s` it is closed at once instead: callers then wait for the next process, and none is turned away.
+    """
 
     def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
         settings = runtime.settings
@@ -56,10 +59,17 @@ class Server(uvicorn.Server):
             self.should_exit = self.force_exit = True
             return
         _log.info("stopping", signal=signal.Signals(sig).name, requests=self._runtime.load.requests)
+        if self._runtime.settings.start_wait_s > 0:
+            self._refuse_connections()
         lingers = self._runtime.begin_linger()
         if not lingers:
             self._runtime.begin_stop()
         self._draining = self._loop.create_task(self._drain(lingers))
+
+    def _refuse_connections(self) -> None:
+        """Listen no more; what is connected goes on. A gateway that waits for a restart keeps whoever is refused now."""
+        for listening in self.servers:
+            listening.close()
 
     def stop_now(self) -> None:
         """End from another thread (the store could not be opened)."""
