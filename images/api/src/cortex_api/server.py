@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
         self._draining = self._loop.create_task(self._drain(lingers))
 
     def _refuse_connections(self) -> None:
-        """Listen no more; what is connected goes on. A gateway that waits for a restart keeps whoever is refused now."""
+        """Listen no more; what is connected goes on. A gateway that waits for a restart keeps who is refused now."""
         for listening in self.servers:
             listening.close()
 
