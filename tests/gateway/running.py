@@ -10,11 +10,13 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import httpx
+import psutil
 
 from infra.gateway.configuration import door_files, public_files, secret_files
 from infra.gateway.gateway import ClientServer, Doors, Gateway, SingleNode, StoreDoor
@@ -146,12 +148,17 @@ class Running:
         return {int(line.split()[0]) for line in current.splitlines() if line}
 
     def kill(self) -> None:
-        """SIGKILL, master and workers; `start` brings it back."""
+        """SIGKILL, master and workers, until nobody holds a port of theirs; `start` brings it back."""
         assert self.process is not None
-        for pid in self.workers():
-            os.kill(pid, signal.SIGKILL)
+        # The master first: it would begin something at the end of a worker.
+        workers = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
         self.process.wait()
+        for worker in workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+        _, left = psutil.wait_procs(workers, _STOP_LIMIT_S)
+        assert not left, f"waited {_STOP_LIMIT_S} s for {left} to end"
 
     def end(self) -> None:
         """SIGTERM, as a container's stop; `start` brings it back."""
