@@ -46,6 +46,9 @@ class PrivateDaemon:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        # Started again with ranges of its own, dockerd 20.10 removes docker0, whoever's that is; its networks keep
+        # the ranges that they got.
+        ranges = [] if (self.folder / "data").exists() else [f"--default-address-pool=base={POOL},size=24"]
         with (self.folder / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -60,7 +63,7 @@ class PrivateDaemon:
                     "--iptables=false",
                     "--ip6tables=false",
                     "--ip-masq=false",
-                    f"--default-address-pool=base={POOL},size=24",
+                    *ranges,
                     *self._options,
                 ],
                 stdout=log,
