@@ -104,6 +104,7 @@ class MixedLoad:
         self.rows: dict[str, Row] = {}
         self._url, self._trust, self._name = url, trust, name
         self._identity = ""
+        self._answered = [0] * callers
         self._lock, self._ending = threading.Lock(), threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(callers)]
 
@@ -132,6 +133,15 @@ class MixedLoad:
             thread.join(END_LIMIT_S)
         if any(thread.is_alive() for thread in self._threads):
             raise TimeoutError(f"waited {END_LIMIT_S:g} s for the last answers")
+
+    def everyone_answered_since(self, before: tuple[int, ...]) -> bool:
+        """Whether each caller sent a request and got its answer after a moment, of which `answered` was kept."""
+        # One may have been on its way at that moment.
+        return all(now >= then + 2 for now, then in zip(self._answered, before, strict=True))
+
+    def answered(self) -> tuple[int, ...]:
+        """Answers so far, of each caller."""
+        return tuple(self._answered)
 
     def between(self, began_s: float, ended_s: float) -> list[Done]:
         """The requests of which any part lies between two moments."""
@@ -193,6 +203,7 @@ class MixedLoad:
                 kind = kinds[(number + caller) % len(kinds)]
                 turn = number // len(kinds) // REWRITTEN_EVERY
                 kind(client, f"caller-{caller}{kind.__name__.replace('_', '-')}-{turn}")
+                self._answered[caller] += 1
 
     def _write_natively(self, client: httpx.Client, key: str) -> None:
         version = self._next_version(key)

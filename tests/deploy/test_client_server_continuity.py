@@ -53,6 +53,9 @@ def test_no_request_fails_while_tokens_and_replicas_change_and_a_replica_dies(sc
     stack.up()
     new = stack.token("writer")
     wait_for(lambda: accepts(stack, new), "the new word to be accepted", 30)
+    # A connection that was open before is served by the former list until its next answer.
+    answered = scene.load.answered()
+    wait_for(lambda: scene.load.everyone_answered_since(answered), "an answer for each caller", 60)
     scene.load.token = new
     assert len(replica_ids(stack)) == 3
     replica_killed(scene)
