@@ -93,6 +93,8 @@ def replica(
             "CORTEX_CHROMA_TOKEN_FILE": f"{SECRETS_PATH}/{CHROMA_TOKEN_FILE}",
             "CORTEX_CHROMA_TIMEOUT_S": str(min(LONGEST_WAIT_S, settings.gateway.queue_s + settings.gateway.answer_s)),
             "CORTEX_CHROMA_AWAY_S": str(AWAY_RESTARTS * settings.gateway.restart_s),
+            # One that was killed is sent requests until the gateway has seen it: they wait for the next process.
+            "CORTEX_START_WAIT_S": str(settings.gateway.restart_s),
             "CORTEX_STOP_LINGER_S": str(LINGER_S),
             "CORTEX_SIZING": shown(store, disk_bytes),
             "HEALTH_SERVER": "none",

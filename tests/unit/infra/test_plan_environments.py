@@ -36,7 +36,7 @@ LEFT_TO_THE_API = {
 }
 OF_A_REMOTE_STORE = {name for name in api_settings.Settings.model_fields if name.startswith("chroma_")}
 LEFT_TO_A_REPLICA = {"chroma_check_interval_s"}
-OF_AN_EMBEDDED_STORE = {"store_path", "canary_interval_s", "start_wait_s"}
+OF_AN_EMBEDDED_STORE = {"store_path", "canary_interval_s"}
 LEFT_TO_THE_GUARD = {"state_path", "tick_s", "hysteresis_points"}
 OF_FILES_LOADED_ANEW = {"reload_watch", "reload_check", "certificate"}
 OF_A_STORE = {

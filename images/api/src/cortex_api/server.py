@@ -22,7 +22,8 @@ _SPARE_THREADS = 4
 class Server(uvicorn.Server):
     """uvicorn, except that the socket stays open while requests end, so that health can say `stopping`.
 
-    With `start_wait_s` it is closed at once instead: callers then wait for the next process, and none is turned away.
+    With a store of its own and `start_wait_s` it is closed at once instead: callers then wait for the next process,
+    and none is turned away.
     """
 
     def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
@@ -59,7 +60,7 @@ class Server(uvicorn.Server):
             self.should_exit = self.force_exit = True
             return
         _log.info("stopping", signal=signal.Signals(sig).name, requests=self._runtime.load.requests)
-        if self._runtime.settings.start_wait_s > 0:
+        if self._runtime.settings.start_wait_s > 0 and not self._runtime.settings.is_remote:
             self._refuse_connections()
         lingers = self._runtime.begin_linger()
         if not lingers:

@@ -77,8 +77,8 @@ class Settings(BaseSettings):
         0.0,
         ge=0,
         le=3_600,
-        description="until so long after the start, requests wait for the store to be open; if above 0, connections are"
-        " refused from SIGTERM on, so that a gateway lets their callers wait",
+        description="until so long after the start, requests wait for the store to be open; if above 0, an embedded"
+        " store refuses connections from SIGTERM on, so that a gateway lets their callers wait",
     )
     stop_linger_s: float = Field(
         0.0, ge=0, le=60, description="after SIGTERM: health says stopping, and requests are still taken"
