@@ -8,6 +8,7 @@ from infra.gateway import asked, files, holder
 from infra.gateway.access_log import FORMAT
 from infra.gateway.base import ADDRESSES, HOLDERS, WELL
 from infra.gateway.endpoint import Target
+from infra.gateway.far_way import credential
 from infra.gateway.gateway import ClientServer, Gateway, Replicas, StoreDoor
 from infra.gateway.limits import RATE_WINDOW_S
 from infra.gateway.native import ROOT
@@ -113,7 +114,7 @@ def full_queue(gateway: Gateway) -> Iterator[str]:
 
 
 def _sent_on(gateway: Gateway) -> Iterator[str]:
-    inner = f"%[str(credential),map({gateway.folder}/{files.INNER_CREDENTIAL})]"
+    inner = credential(gateway)
     for header in ("authorization", "x-chroma-token", "cookie", "upgrade", "http2-settings", "forwarded"):
         yield f"http-request del-header {header}"
     # Nobody outside may say who they are; also not with an underscore, which some servers read as a dash.

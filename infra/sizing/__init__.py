@@ -2,7 +2,17 @@
 
 from infra.sizing.corpus import StoredCorpus, at_horizon
 from infra.sizing.replica import ReplicaSizing, size_replica
-from infra.sizing.sizing import Sizing, Term, size
+from infra.sizing.sizing import Sizing, Term, size, with_headroom
 from infra.sizing.stack import StackSizing
 
-__all__ = ["ReplicaSizing", "Sizing", "StackSizing", "StoredCorpus", "Term", "at_horizon", "size", "size_replica"]
+__all__ = [
+    "ReplicaSizing",
+    "Sizing",
+    "StackSizing",
+    "StoredCorpus",
+    "Term",
+    "at_horizon",
+    "size",
+    "size_replica",
+    "with_headroom",
+]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from infra.sizing import coefficients as c
 from infra.sizing.coefficients import Process
 from infra.sizing.corpus import StoredCorpus
-from infra.sizing.sizing import Term, divide_up, round_up, work_term
+from infra.sizing.sizing import Term, round_up, with_headroom, work_term
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def size_replica(
     return ReplicaSizing(
         process=process,
         memory_terms=terms,
-        memory_limit_bytes=round_up(divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB),
+        memory_limit_bytes=with_headroom(peak_bytes, headroom_percent),
         memory_reservation_bytes=round_up(sum(term.amount_bytes for term in kept), c.MIB),
         headroom_percent=headroom_percent,
         open_files=c.PROCESS_FILES + 2 * 2 * concurrent_requests,

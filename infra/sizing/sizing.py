@@ -95,7 +95,7 @@ def size(
         corpus=corpus,
         process=process,
         memory_terms=memory,
-        memory_limit_bytes=round_up(divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB),
+        memory_limit_bytes=with_headroom(peak_bytes, headroom_percent),
         memory_reservation_bytes=round_up(peak_bytes - work_bytes, c.MIB),
         headroom_percent=headroom_percent,
         disk_terms=disk,
@@ -170,6 +170,11 @@ def disk_terms(corpus: StoredCorpus) -> tuple[Term, ...]:
         Term("log", corpus.log_rows * log, f"{corpus.log_rows:,} rows x {log:,} B, all kept"),
         Term("room to compact", database_bytes, "records and log once more"),
     )
+
+
+def with_headroom(peak_bytes: int, headroom_percent: int) -> int:
+    """A memory limit above a predicted peak, whole MiB."""
+    return round_up(divide_up(peak_bytes * (100 + headroom_percent), 100), c.MIB)
 
 
 def round_up(amount: int, unit: int) -> int:

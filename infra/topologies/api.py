@@ -22,6 +22,7 @@ from infra.topologies.parts import (
     STORE_PATH,
     health_check,
     open_files,
+    store_resources,
 )
 
 INNER_CREDENTIAL_FILE, CHROMA_TOKEN_FILE = "inner-credential", "chroma-token"
@@ -38,7 +39,6 @@ AWAY_RESTARTS = 2
 
 def embedded(stack: str, settings: Settings, need: Sizing, disk_bytes: int, hard_limit: int | None) -> Container:
     """The API with Chroma embedded: the server of the store."""
-    memory_limit_bytes = settings.limits.memory_bytes or need.memory_limit_bytes
     return Container(
         name=API,
         image="api",
@@ -55,12 +55,7 @@ def embedded(stack: str, settings: Settings, need: Sizing, disk_bytes: int, hard
             "HEALTH_SCHEMA_COMMAND": "python3 -m cortex_api.schema",
             **guarding.of_store(settings, need, disk_bytes, url=URL),
         },
-        resources=Resources(
-            memory_limit_bytes=memory_limit_bytes,
-            memory_reservation_bytes=min(need.memory_reservation_bytes, memory_limit_bytes),
-            cpus=settings.limits.cpus,
-            open_files=open_files(need.open_files, hard_limit),
-        ),
+        resources=store_resources(settings, need, hard_limit),
         stop_grace_s=need.stop_grace_s,
         health=health_check(settings, need.startup_s),
         networks=(DATA.name,),

@@ -13,6 +13,7 @@ from infra.gateway.limits import Allowance, Patience
 from infra.gateway.tokens import GatewayToken, Reach, hashed
 from infra.plan import AUTHORITY, CERTIFICATE, Certificate, Container, FileVolume, Network, Port, Resources, Token, Word
 from infra.settings import Settings
+from infra.sizing import with_headroom
 from infra.sizing.coefficients import MIB
 from infra.topologies import guarding, inner
 from infra.topologies.parts import (
@@ -96,11 +97,6 @@ def patience(settings: Settings) -> Patience:
 def memory_limit_bytes(settings: Settings, headroom_percent: int) -> int:
     """The container's memory limit, whole MiB."""
     return with_headroom(memory.memory_bytes(rendered("", settings)), headroom_percent)
-
-
-def with_headroom(peak_bytes: int, headroom_percent: int) -> int:
-    """A memory limit above a predicted peak, whole MiB."""
-    return -(-peak_bytes * (100 + headroom_percent) // 100 // MIB) * MIB
 
 
 def needed_open_files(settings: Settings) -> int:

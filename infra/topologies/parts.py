@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from infra.plan import HealthCheck, Network
+from infra.plan import HealthCheck, Network, Resources
 from infra.settings import Settings
+from infra.sizing import Sizing
 
 API, CHROMA, GATEWAY, DOOR = "api", "chroma", "gateway", "door"
 API_PORT, CHROMA_PORT, GUARD_PORT = 8080, 8000, 8081
@@ -26,6 +27,23 @@ def open_files(need: int, hard_limit: int | None) -> int:
     """The descriptor limit of a container: generous, within what the host grants."""
     wanted = max(need, OPEN_FILES_PREFERRED)
     return wanted if hard_limit is None else min(wanted, hard_limit)
+
+
+def store_resources(settings: Settings, need: Sizing, hard_limit: int | None) -> Resources:
+    """What the server of the store may use: as computed, or as set by hand.
+
+    Args:
+        settings: The stack's settings.
+        need: What the store needs.
+        hard_limit: Descriptors a container can be given.
+    """
+    memory_limit_bytes = settings.limits.memory_bytes or need.memory_limit_bytes
+    return Resources(
+        memory_limit_bytes=memory_limit_bytes,
+        memory_reservation_bytes=min(need.memory_reservation_bytes, memory_limit_bytes),
+        cpus=settings.limits.cpus,
+        open_files=open_files(need.open_files, hard_limit),
+    )
 
 
 def health_check(settings: Settings, start_period_s: int) -> HealthCheck:

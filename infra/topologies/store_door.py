@@ -11,6 +11,7 @@ from infra.gateway.gateway import FOLDER, Guard, Server, StoreDoor
 from infra.gateway.gateway import Gateway as Rendered
 from infra.plan import DOOR_CERTIFICATE, Certificate, Container, Far, FileVolume, Port, Resources
 from infra.settings import Settings, StoreHost
+from infra.sizing import with_headroom
 from infra.topologies import gateway, guarding, inner
 from infra.topologies.parts import (
     CHROMA,
@@ -47,7 +48,7 @@ def rendered(stack: str, settings: Settings) -> Rendered:
 
 def memory_limit_bytes(settings: Settings, headroom_percent: int) -> int:
     """The container's memory limit, whole MiB."""
-    return gateway.with_headroom(memory.memory_bytes(rendered("", settings)), headroom_percent)
+    return with_headroom(memory.memory_bytes(rendered("", settings)), headroom_percent)
 
 
 def needed_open_files(settings: Settings) -> int:
