@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.gateway.gateway import ClientServer, Gateway, Replicas, StoreDoor
 from infra.gateway.limits import KIB, MIB
 
-# HAProxy with two threads, idle, 22 MB; the guard 20 MB (measured).
+# HAProxy idle 22 MB; the guard 20 MB (measured).
 BASE_BYTES = 48 * MIB
 # An open connection with TLS that waits for its next request (measured: 23 kB).
 CONNECTION_BYTES = 32 * KIB
