@@ -5,6 +5,7 @@ Standard library only; Chroma itself is never imported.
 
 from store.activity import Activity, ActivityLock, StoreBusy
 from store.adoption import Adoption, adopt
+from store.archiving import Archiving, Closed, is_archived, is_wanted_closed
 from store.assembly import Assembly, assemble
 from store.compaction import Compaction, compact
 from store.copying import Copy, LeftOut, copy
@@ -36,7 +37,9 @@ __all__ = [
     "Activity",
     "ActivityLock",
     "Adoption",
+    "Archiving",
     "Assembly",
+    "Closed",
     "CollectionView",
     "Compaction",
     "Condition",
@@ -76,6 +79,8 @@ __all__ = [
     "compact",
     "copy",
     "inspect",
+    "is_archived",
+    "is_wanted_closed",
     "prepare",
     "renew",
     "repair",

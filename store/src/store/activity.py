@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from store.errors import EXIT_LOCKED, StoreError, StoreMissing, StoreReadOnly
-from store.lock import DIRECTORY, Holder, myself
+from store.errors import EXIT_LOCKED, StoreError, StoreReadOnly
+from store.lock import Holder, myself
+from store.lock_file import DIRECTORY, open_lock_file
 
 FILE_NAME = "activity"
 _POLL_S = 0.2
@@ -75,7 +76,9 @@ class ActivityLock:
             StoreReadOnly: the lock file cannot be made or written.
             StoreError: the file system has no locks.
         """
-        descriptor = self._open()
+        if self._descriptor is not None:
+            raise StoreBusy(self.path, self.activity, _read(self._descriptor))
+        descriptor = open_lock_file(self.path, FILE_NAME)
         try:
             self._take(descriptor)
             self.interrupted = _read(descriptor)
@@ -98,20 +101,6 @@ class ActivityLock:
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
-
-    def _open(self) -> int:
-        if self._descriptor is not None:
-            raise StoreBusy(self.path, self.activity, _read(self._descriptor))
-        if not self.path.is_dir():
-            raise StoreMissing(f"{self.path} is not a directory: create or mount the store's volume there.")
-        try:
-            self.file.parent.mkdir(mode=0o700, exist_ok=True)
-            return os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise StoreReadOnly(
-                f"{self.file} cannot be opened for writing ({error.strerror}): mount the volume writable, and give it "
-                f"to user {os.geteuid()}, as which this process runs."
-            ) from error
 
     def _take(self, descriptor: int) -> None:
         deadline_s = time.monotonic() + self._wait_s

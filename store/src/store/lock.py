@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from store.errors import EXIT_LOCKED, StoreError, StoreMissing, StoreReadOnly
+from store.errors import EXIT_LOCKED, StoreError, StoreReadOnly
+from store.lock_file import DIRECTORY, open_lock_file
 
-DIRECTORY = ".cortex"
 FILE_NAME = "lock"
 _HELD: weakref.WeakSet[WriterLock] = weakref.WeakSet()
 
@@ -93,7 +93,7 @@ class WriterLock:
         """
         if self._descriptor is not None:
             raise StoreLocked(self.path, self._read(self._descriptor))
-        descriptor = self._open()
+        descriptor = open_lock_file(self.path, FILE_NAME)
         try:
             self._take(descriptor)
         except BaseException:
@@ -147,18 +147,6 @@ class WriterLock:
             with contextlib.suppress(OSError, TypeError, ValueError):
                 holder = Holder(**json.loads(file.read_text()))
             raise StoreLocked(Path(path), holder)
-
-    def _open(self) -> int:
-        if not self.path.is_dir():
-            raise StoreMissing(f"{self.path} is not a directory: create or mount the store's volume there.")
-        try:
-            self.file.parent.mkdir(mode=0o700, exist_ok=True)
-            return os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise StoreReadOnly(
-                f"{self.file} cannot be opened for writing ({error.strerror}): mount the volume writable, and give it "
-                f"to user {os.geteuid()}, as which this process runs."
-            ) from error
 
     def _take(self, descriptor: int) -> None:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from store import catalog, index, log, schema
 from store.database import opened
 from store.index.files import IDS
-from store.lock import DIRECTORY
+from store.lock_file import DIRECTORY
 from store.openers import check_unused
 from store.preparation import check_closed, condition
 from store.progress import Progress, silent
