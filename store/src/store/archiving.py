@@ -60,37 +60,44 @@ class Archiving:
 
 
 class Closed:
-    """That no archiver has the store's database open, from `__enter__` to `__exit__` or the process's death.
+    """That no archiver opens the store's database, from `__enter__` to `__exit__` or the process's death.
 
-    Attributes:
-        waited_s: how long the archiver took to let go.
+    One that has it open is asked to let go, which takes it a moment: `wait` for it, or look (`is_archived`).
     """
 
-    def __init__(self, path: Path, wait_s: float) -> None:
-        """Args: path: the store. wait_s: how long an archiver may take to let go."""
+    def __init__(self, path: Path) -> None:
+        """Args: path: the store."""
         self.path = Path(path)
-        self.waited_s = 0.0
-        self._wait_s = wait_s
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
-        """Ask the archiver to let go, and wait for it.
+        """Ask the archiver to let go.
 
         Raises:
-            StoreInUse: it did not, or another process wants the same.
+            StoreInUse: another process wants the same.
             StoreError: the store cannot be written.
         """
         descriptor = open_lock_file(self.path, CLOSED)
         if not _take_after_lookers(descriptor):
             os.close(descriptor)
             raise StoreInUse(f"another process has the database of {self.path} closed for itself. Try again later.")
-        try:
-            self._wait()
-        except BaseException:
-            os.close(descriptor)
-            raise
         self._descriptor = descriptor
         return self
+
+    def wait(self, limit_s: float) -> None:
+        """Wait until the archiver has let go.
+
+        Raises:
+            StoreInUse: it did not.
+        """
+        deadline_s = time.monotonic() + limit_s
+        while is_archived(self.path):
+            if time.monotonic() > deadline_s:
+                raise StoreInUse(
+                    f"the archiver of {self.path} did not close the database within {limit_s:g} s; its log says what "
+                    "it is doing. Stop it, then try again."
+                )
+            time.sleep(_POLL_S)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -98,21 +105,8 @@ class Closed:
         """Let the archiver open it again."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            # Closing alone would leave the lock with a child that is just being started and still has the copy.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
-
-    def _wait(self) -> None:
-        started_s = time.monotonic()
-        while is_archived(self.path):
-            self.waited_s = time.monotonic() - started_s
-            if self.waited_s > self._wait_s:
-                raise StoreInUse(
-                    f"the archiver of {self.path} did not close the database within {self._wait_s:g} s; its log says "
-                    "what it is doing. Stop it, then try again."
-                )
-            time.sleep(_POLL_S)
-        self.waited_s = time.monotonic() - started_s
 
 
 def is_archived(store: Path) -> bool:
