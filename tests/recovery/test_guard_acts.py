@@ -196,6 +196,36 @@ def test_a_store_that_somebody_copies_is_served_and_one_that_somebody_has_open_i
         reader.communicate()
 
 
+_ARCHIVING = """
+import sqlite3, sys, time, store
+path = sys.argv[1]
+with store.Archiving(path):
+    database = sqlite3.connect(path + "/chroma.sqlite3")
+    database.execute("SELECT count(*) FROM collections").fetchone()
+    print("open", flush=True)
+    while not store.is_wanted_closed(path):
+        time.sleep(0.02)
+    database.close()
+"""
+
+
+def test_an_archiver_lets_go_of_a_store_that_is_prepared(
+    start_guard: StartGuard, full_store: Path, tmp_path: Path
+) -> None:
+    placed = place(full_store, tmp_path)
+    archiver = subprocess.Popen([sys.executable, "-c", _ARCHIVING, placed], stdout=subprocess.PIPE, text=True)
+    try:
+        assert archiver.stdout is not None
+        assert archiver.stdout.readline() == "open\n"
+        guard = start_guard(WithStandIn)
+        assert guard.said("archiver.let_go")["took_s"] < 20
+        assert archiver.wait(30) == 0
+        assert not store.is_wanted_closed(placed), "it may come back while the server runs"
+    finally:
+        archiver.kill()
+        archiver.communicate()
+
+
 def test_a_server_that_does_not_stop_is_killed(start_guard: StartGuard, empty_store: Path) -> None:
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(99)"
     guard = start_guard(on=empty_store, ready=False, command=python(stubborn), stop_grace_s=0.5)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from healthcheck.actions import Phase
+from healthcheck.alone import alone
 from healthcheck.context import Context
 from healthcheck.maintenance import Step, StepKind, plan_maintenance
 from healthcheck.operations import Done
@@ -28,7 +30,12 @@ def maintain(context: Context) -> None:
         estimate_s=round(plan.estimate_s, 1),
         left_out=[f"{step.message}: takes about {step.estimate_s:.0f} s" for step in plan.left_out],
     )
-    for step in plan.steps:
+    with alone(context):
+        _do_all(context, plan.steps, deadline_s)
+
+
+def _do_all(context: Context, steps: Sequence[Step], deadline_s: float) -> None:
+    for step in steps:
         left_s = deadline_s - time.monotonic()
         if left_s <= 0:
             context.board.did(f"maintenance: {step.kind}", step.message, "left out: the time is over", 0.0)

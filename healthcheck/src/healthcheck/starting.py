@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import store
 from healthcheck.actions import Phase
+from healthcheck.alone import alone
 from healthcheck.ask import ask
 from healthcheck.checking import UNVERIFIED, activity_of, check
 from healthcheck.context import Context, Refused
@@ -55,10 +57,11 @@ def start(context: Context, due: Check | None) -> None:
             _empty(context.temporary)
         except OSError as error:
             raise Refused(EXIT_UNUSABLE, f"{context.store} cannot be used: {error}") from error
-        _make_tables(context)
-        _prepare(context)
-        check(context, due)
-        limit_s += _predict(context)
+        with alone(context):
+            _make_tables(context)
+            _prepare(context)
+            check(context, due)
+            limit_s += _predict(context)
     _start_server(context)
     _wait_until_ready(context, limit_s)
 
@@ -140,9 +143,9 @@ def _prepare(context: Context) -> None:
     deadline_s = time.monotonic() + _IN_USE_LIMIT_S
     done = context.work_on("prepare", limit_s=_PREPARE_LIMIT_S)
     while done.exit_code == EXIT_LOCKED and time.monotonic() < deadline_s:
-        if (activity := activity_of(context)) and _is_prepared(context):
-            # It only reads, and holds the lock that keeps repair away. Somebody else who has the store open may write.
-            context.log.info("prepare.skipped", reason=f"{activity} is under way; the store was prepared before")
+        if (reader := _reader(context)) and _is_prepared(context):
+            # It only reads. Somebody else who has the store open may write.
+            context.log.info("prepare.skipped", reason=f"{reader} is under way; the store was prepared before")
             return
         context.board.enter(Phase.PREPARING, "waits: another process has the store open")
         context.loop.wait(lambda: False, _IN_USE_POLL_S)
@@ -151,6 +154,11 @@ def _prepare(context: Context) -> None:
         raise Refused(EXIT_LOCKED if done.exit_code == EXIT_LOCKED else EXIT_UNUSABLE, done.problem)
     if changed := done.result.get("changed"):
         context.log.info("store.prepared", changed=changed)
+
+
+def _reader(context: Context) -> str:
+    """What has the database open without being a server; empty if nothing is known."""
+    return activity_of(context) or ("archiving" if store.is_archived(context.store) else "")
 
 
 def _is_prepared(context: Context) -> bool:

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store.activity import ActivityLock
+from store.archiving import Closed
 from store.lock import WriterLock
 from store.preparation import check_closed
 from store.progress import Progress, as_bar, as_json_lines, silent
+
+_LET_GO_LIMIT_S = 20.0
+"""For an archiver to close the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ def locked(chosen: argparse.Namespace, name: str) -> Iterator[None]:
         WriterLock.inherited(chosen.path, chosen.lock_fd)
         yield
     else:
-        with WriterLock(chosen.path, program=f"python -m store {name}"):
+        with WriterLock(chosen.path, program=f"python -m store {name}"), Closed(chosen.path) as closed:
+            closed.wait(_LET_GO_LIMIT_S)
             yield
 
 
