@@ -1,4 +1,4 @@
-"""Is the store as it should be? Judgements of collections, index, orphans, log, scrub and backup. Pure."""
+"""Is the store as it should be? Judgements of collections, index, orphans, log and scrub. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ ORPHAN_SHARE = 0.1
 """Of the store's bytes, from which orphans are told however few they are,"""
 ORPHAN_BYTES = 64 << 20
 """and at least this much."""
-BACKUP_MAX_AGE_S = 26 * 3600.0
-"""One a day, and two hours for its own time."""
 SCRUBS_MISSED = 2.0
 """Intervals after which a scrub is overdue."""
 
@@ -96,11 +94,3 @@ def judge_scrub(scrub: ScrubView, interval_s: float, watched_s: float, age_s: fl
     took = "" if scrub.took_s is None else f" in {scrub.took_s:.0f} s"
     left = f", {scrub.findings:,} leftovers that do no harm" if scrub.findings else ""
     return judged(Verdict.OK, f"everything was read{took}, nothing is wrong{left}")
-
-
-def judge_backup_age(age_s: float) -> Judgement:
-    """How old is the last backup?"""
-    if age_s >= BACKUP_MAX_AGE_S:
-        message = "too old: see the backup's log"
-        return Judgement("backup_age", age_s / 3600, BACKUP_MAX_AGE_S / 3600, "h", Verdict.DEGRADED, message)
-    return Judgement("backup_age", age_s / 3600, BACKUP_MAX_AGE_S / 3600, "h", Verdict.OK, "the last backup")

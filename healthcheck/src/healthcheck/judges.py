@@ -6,6 +6,7 @@ from healthcheck import judge_room as room
 from healthcheck import judge_server as server
 from healthcheck import judge_store as store
 from healthcheck.hysteresis import Thresholds
+from healthcheck.judge_backup import judge_backups
 from healthcheck.judge_certificate import DAYS, judge_certificate
 from healthcheck.judge_clock import Clock
 from healthcheck.judgement import Judgement
@@ -48,6 +49,8 @@ class Judges:
         judged.append(self._open_files(seen))
         if has_store:
             judged += [*self._store(seen), self._clock.judge(seen.at_s, seen.wall_s)]
+        if self._limits.backups:
+            judged += judge_backups(seen.backup, seen.problem("backup"), seen.wall_s, self._watched_s(seen))
         if self._limits.certificate:
             judged.append(self._certificate(seen))
         return tuple(judged)
@@ -123,16 +126,16 @@ class Judges:
             ]
         if limits.scrub_interval_s > 0:
             judged.append(self._scrub(seen))
-        if seen.backup_age_s is not None:
-            judged.append(store.judge_backup_age(seen.backup_age_s))
         return judged
+
+    def _watched_s(self, seen: Observation) -> float:
+        return seen.at_s - (seen.at_s if self._first_at_s is None else self._first_at_s)
 
     def _scrub(self, seen: Observation) -> Judgement:
         ended_s = seen.scrub.ended_wall_s
         # A clock that was set back must not show a scrub of tomorrow.
         age_s = None if ended_s is None else max(0.0, seen.wall_s - ended_s)
-        watched_s = seen.at_s - (seen.at_s if self._first_at_s is None else self._first_at_s)
-        return store.judge_scrub(seen.scrub, self._limits.scrub_interval_s, watched_s, age_s)
+        return store.judge_scrub(seen.scrub, self._limits.scrub_interval_s, self._watched_s(seen), age_s)
 
     def _share_crossed(self, name: str, value: float, limit_percent: float) -> bool:
         return self._thresholds.crossed(name, value, limit_percent, self._limits.hysteresis_points)

@@ -70,3 +70,5 @@ class Limits:
     """0 = never."""
     certificate: str = ""
     """PEM file that the server shows to its clients; empty when it shows none."""
+    backups: bool = False
+    """Whether an archiver is beside the server."""

@@ -14,7 +14,7 @@ from healthcheck.actions import Phase
 from healthcheck.board import Board, Snapshot
 from healthcheck.judgement import Verdict
 from healthcheck.notebook import Notes
-from healthcheck.observation import Observation
+from healthcheck.observation import BackupView, Observation
 
 _PREFIX = "cortex"
 _RANKS = {Verdict.OK: 0, Verdict.UNKNOWN: 1, Verdict.DEGRADED: 2, Verdict.FAILING: 3}
@@ -146,8 +146,33 @@ def _seen(seen: Observation) -> Iterator[Metric]:
         yield _gauge("store_wal_bytes", "SQLite's write-ahead log.", found.wal_bytes)
     if seen.certificate_ends_wall_s is not None:
         yield _gauge("certificate_end_time_seconds", "End of the server's certificate.", seen.certificate_ends_wall_s)
-    if seen.backup_age_s is not None:
-        yield _gauge("backup_age_seconds", "Since the last backup.", seen.backup_age_s)
+    if seen.backup is not None:
+        yield from _backup(seen.backup)
+
+
+def _backup(seen: BackupView) -> Iterator[Metric]:
+    """Times of which there is none yet are left out."""
+    archive, base, drill = seen.archive, seen.base, seen.drill
+    yield _gauge("backup_told_time_seconds", "When the archiver last told its state.", seen.told_wall_s)
+    yield _gauge("archive_running", "1 while the log is shipped.", archive.running)
+    yield _gauge("archive_staging_bytes", "What waits on this machine for the target.", seen.staging_bytes)
+    yield _gauge("base_bytes", "Of the last base.", base.bytes)
+    yield _gauge("base_failures", "Tries since the last base.", base.failures)
+    if drill.passed is not None:
+        yield _gauge("drill_passed", "1 if the last drill found nothing wrong.", drill.passed)
+    for name, text, value in (
+        ("archive_lag_seconds", "How far the target is behind the store.", archive.lag_s),
+        ("archive_synced_time_seconds", "Up to when everything is at the target.", archive.synced_s),
+        ("base_time_seconds", "When the last base was taken.", base.taken_s),
+        ("base_overdue_time_seconds", "When the last base is older than two schedules.", base.overdue_after_s),
+        ("base_verified_time_seconds", "When a drill last read a base back.", base.verified_s),
+        ("drill_time_seconds", "When the last drill ended.", drill.ended_s),
+        ("drill_overdue_time_seconds", "When the last drill is older than two schedules.", drill.overdue_after_s),
+        ("drill_recovery_seconds", "From the start of the last drill's restore to the first answer.", drill.rto_s),
+        ("drill_loss_seconds", "Age of the newest row that the last drill restored.", drill.rpo_s),
+    ):
+        if value is not None:
+            yield _gauge(name, text, value)
 
 
 def _process(name: str, pid: int) -> Iterator[Metric]:

@@ -134,6 +134,64 @@ class ScrubView:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveView:
+    """The continuous archive, as the archiver tells it. Times in seconds since 1970."""
+
+    running: bool
+    lineage: str
+    synced_s: float | None
+    """Up to when everything is at the target."""
+    lag_s: float | None
+    """How far the target is behind the store; None while nothing was measured."""
+    why: str
+    """Why it does not run, or what it is doing; empty when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseView:
+    """The last base. Times in seconds since 1970."""
+
+    id: str
+    taken_s: float | None
+    next_s: float | None
+    overdue_after_s: float | None
+    bytes: int
+    verified_s: float | None
+    """When a drill last read it back."""
+    failures: int
+    """Tries since the last one that worked."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillView:
+    """The last drill. Times in seconds since 1970."""
+
+    ended_s: float | None
+    passed: bool | None
+    rto_s: float | None
+    """From the start of the restore to the first right answer."""
+    rpo_s: float | None
+    """Age of the newest row that was restored, at the start of the drill."""
+    next_s: float | None
+    overdue_after_s: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackupView:
+    """What the archiver told last."""
+
+    told_wall_s: float
+    archive: ArchiveView
+    base: BaseView
+    drill: DrillView
+    staging_bytes: int
+    """What waits on this machine for the target."""
+    wal_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything seen at one moment. What could not be measured is None, and `problems` says why."""
 
@@ -151,11 +209,13 @@ class Observation:
     open_files: OpenFiles | None = None
     store: StoreView | None = None
     scrub: ScrubView = ScrubView()
-    backup_age_s: float | None = None
+    backup: BackupView | None = None
+    """None where there is no archiver, or none was heard of."""
     certificate_ends_wall_s: float | None = None
     """Last moment of the certificate that the server shows; None where it shows none."""
     problems: tuple[tuple[str, str], ...] = ()
-    """(`memory` | `disk` | `store_bytes` | `open_files` | `store` | `certificate`, why it could not be measured)."""
+    """(`memory` | `disk` | `store_bytes` | `open_files` | `store` | `certificate` | `backup`, why it could not be
+    measured)."""
 
     def problem(self, what: str) -> str:
         """Why that could not be measured; empty when nothing is known to be wrong."""

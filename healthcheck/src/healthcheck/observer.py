@@ -9,6 +9,7 @@ from pathlib import Path
 from healthcheck.actions import Phase
 from healthcheck.ask_api import AskAny, AskApi
 from healthcheck.ask_chroma import AskChroma
+from healthcheck.backup_state import read_backup_state
 from healthcheck.certificate import ends_wall_s
 from healthcheck.cgroup import memory_kills
 from healthcheck.disk import filesystem
@@ -16,6 +17,7 @@ from healthcheck.judge_server import is_blocked
 from healthcheck.limits import Limits, ServerKind
 from healthcheck.measure import memory
 from healthcheck.observation import (
+    BackupView,
     DiskView,
     MemoryView,
     Observation,
@@ -33,6 +35,8 @@ FILES_EVERY_S = 10.0
 """Counting open files walks through all of them."""
 CERTIFICATE_EVERY_S = 300.0
 """A new one is seen soon enough, and an end is weeks away."""
+BACKUP_EVERY_S = 5.0
+"""As often as the archiver tells it."""
 NO_ROOM_BYTES = 1 << 20
 """A file system with less room than this has refused, or will refuse, a write of the server."""
 _LOOKED_AT_IN = {Phase.STARTING, Phase.WARMING, Phase.SERVING}
@@ -50,21 +54,20 @@ class Observer:
         self._files_at_s = float("-inf")
         self._certificate_ends_s: float | None = None
         self._certificate_at_s = float("-inf")
+        self._backup_seen: BackupView | None = None
+        self._backup_at_s = float("-inf")
         self._full_pid: int | None = None
         """The process which was seen without room on its disk."""
         self._answered_pid: int | None = None
         self._problems: dict[str, str] = {}
 
-    def observe(
-        self, pid: int | None, phase: Phase, scrub: ScrubView | None = None, backup_age_s: float | None = None
-    ) -> Observation:
+    def observe(self, pid: int | None, phase: Phase, scrub: ScrubView | None = None) -> Observation:
         """Everything that is known at this moment; about 0.3 ms.
 
         Args:
             pid: of the server; None when none runs.
             phase: the store is looked at only while its server runs.
             scrub: what the last one found.
-            backup_age_s: None while nothing is known of backups.
         """
         now_s = time.monotonic()
         disk = self._disk() if self._has_store else None
@@ -85,7 +88,7 @@ class Observer:
             open_files=self._open_files(pid, now_s),
             store=self._store.seen.view,
             scrub=scrub or ScrubView(),
-            backup_age_s=backup_age_s,
+            backup=self._backup(now_s) if self._limits.backups else None,
             certificate_ends_wall_s=self._certificate(now_s) if self._limits.certificate else None,
             problems=tuple(self._problems.items()),
         )
@@ -163,6 +166,17 @@ class Observer:
                 self._certificate_ends_s = None
                 self._note("certificate", in_words(error))
         return self._certificate_ends_s
+
+    def _backup(self, now_s: float) -> BackupView | None:
+        if now_s - self._backup_at_s >= BACKUP_EVERY_S:
+            self._backup_at_s = now_s
+            try:
+                self._backup_seen = read_backup_state(Path(self._limits.store_path))
+                self._note("backup", "")
+            except (OSError, ValueError) as error:
+                self._backup_seen = None
+                self._note("backup", in_words(error))
+        return self._backup_seen
 
     def _note(self, what: str, why: str) -> None:
         if why:

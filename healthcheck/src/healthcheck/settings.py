@@ -37,6 +37,11 @@ class OnMemoryShort(StrEnum):
     DEGRADED = "degraded"
 
 
+class _YesNo(StrEnum):
+    YES = "true"
+    NO = "false"
+
+
 @dataclass(frozen=True, slots=True)
 class GuardSettings(Limits):
     """Each field is the variable HEALTH_<NAME> (docs/health.md)."""
@@ -102,6 +107,7 @@ def load_settings(environment: Mapping[str, str]) -> GuardSettings:
         renew_share=reader.number("renew_share", default.renew_share, 0.01, 1),
         scrub_interval_s=reader.number("scrub_interval_s", default.scrub_interval_s, 0, 31_536_000),
         certificate=reader.checked("certificate", "", _folder, "/run/cortex/gateway/certificate.pem"),
+        backups=reader.choice("backups", _YesNo.NO) is _YesNo.YES,
         schema_command=reader.checked("schema_command", "", _command, "'python3 -m cortex_api.schema'"),
         listen=reader.checked("listen", default.listen, _address, default.listen),
         state_path=reader.checked("state_path", default.state_path, _absolute, default.state_path),

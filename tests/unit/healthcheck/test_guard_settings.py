@@ -47,6 +47,7 @@ def test_each_field_is_read() -> None:
         "HEALTH_CRASHES": "3",
         "HEALTH_CRASH_WINDOW_S": "60",
         "HEALTH_SCRUB_BYTES_PER_S": "1000000",
+        "HEALTH_BACKUPS": "true",
         "HEALTH_CERTIFICATE": "/run/x/certificate.pem",
         "HEALTH_RELOAD_WATCH": "/run/files",
         "HEALTH_RELOAD_CHECK": "server --check '/run/files/its file'",

@@ -9,6 +9,8 @@ from healthcheck.limits import Limits
 from healthcheck.observation import Observation, ServerView
 from healthcheck.settings import GuardSettings
 
+from tests.unit.healthcheck.backups import WELL
+
 DOCS = Path(__file__).parents[3] / "docs"
 HEALTH, RUNBOOK = (DOCS / "health.md").read_text(), (DOCS / "runbook.md").read_text()
 HEADINGS = "\n".join(line for line in RUNBOOK.splitlines() if line.startswith("#"))
@@ -20,8 +22,8 @@ def anchors(page: str) -> set[str]:
 
 
 def test_each_judgement_is_explained_and_has_its_page() -> None:
-    seen = Observation(at_s=0, wall_s=0, server=ServerView(running=False), backup_age_s=0)
-    limits = Limits(certificate="/certificate.pem")
+    seen = Observation(at_s=0, wall_s=0, server=ServerView(running=False), backup=WELL)
+    limits = Limits(certificate="/certificate.pem", backups=True)
     names = {"guard"} | {judgement.name for judgement in Judges(limits).judge(seen)}
     assert len(names) > 12
     assert {name for name in names if f"| `{name}` |" not in HEALTH} == set()

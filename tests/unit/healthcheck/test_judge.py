@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from decision_scene import World  # found by the line above
+from backups import WELL, told  # found by the line above
+from decision_scene import World
 
 OK, DEGRADED, FAILING, UNKNOWN = Verdict.OK, Verdict.DEGRADED, Verdict.FAILING, Verdict.UNKNOWN
 ALL = [
@@ -266,11 +267,10 @@ def test_scrub(scrub: ScrubView, at_s: float, verdict: Verdict, words: str) -> N
     assert words in judged.message
 
 
-def test_no_scrub_no_judgement_and_a_backup_only_when_one_is_known() -> None:
-    bench = Bench(scrub_interval_s=0.0)
-    assert "scrub" not in bench.judge()
-    assert bench.judge(backup_age_s=3600.0)["backup_age"].verdict is OK
-    assert bench.judge(backup_age_s=26 * 3600.0)["backup_age"].verdict is DEGRADED
+def test_what_there_is_none_of_is_not_judged() -> None:
+    found = Bench(scrub_interval_s=0.0).judge()
+    assert {"scrub", "archive_lag", "base_age", "drill"}.isdisjoint(found)
+    assert {"archive_lag", "base_age", "drill"} <= Bench(backups=True).judge(backup=WELL).keys()
 
 
 @pytest.mark.parametrize(
@@ -306,21 +306,21 @@ def test_the_worst_verdict_is_the_whole(verdicts: str, whole: Verdict) -> None:
 
 def test_only_what_serves_nobody_fails() -> None:
     """Memory, disk and all that can be counted degrade: liveness and readiness must not hang on them."""
-    bench = Bench()
+    bench = Bench(backups=True)
     bench.judge(
         memory=MemoryView(1000, 1000, "container"),
         disk=DiskView(1000, 1000, 100, 100),
         open_files=OpenFiles(1000, 1000),
         scrub=ScrubView(ended_wall_s=1e9, findings=1, undecided=1),
-        backup_age_s=1e9,
+        backup=told(archive={"lag_s": 1e9}, base={"overdue_after_s": 1.0}, drill={"passed": False}),
     )
     found = bench.store(collections=10**6, lag_rows=10**6, orphans=10**6, log_kept=False)
     failing = {name for name, judgement in found.items() if judgement.verdict is FAILING}
     degraded = {name for name, judgement in found.items() if judgement.verdict is DEGRADED}
     assert failing == set()
     assert degraded == {
-        "memory", "disk", "inodes", "open_files", "scrub", "backup_age", "collections", "index_lag", "orphans",
-        "log_setting",
+        "memory", "disk", "inodes", "open_files", "scrub", "collections", "index_lag", "orphans", "log_setting",
+        "archive_lag", "base_age", "drill",
     }  # fmt: skip
 
 
