@@ -1,0 +1,1 @@
+"""Backups of a Chroma store: the archive of its log, and bases, both encrypted before they leave the machine."""
