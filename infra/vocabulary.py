@@ -33,6 +33,16 @@ class MemoryShort(StrEnum):
     DEGRADED = "degraded"
 
 
+class TargetKind(StrEnum):
+    """Where backups are kept."""
+
+    NONE = "none"
+    VOLUME = "volume"
+    DIRECTORY = "directory"
+    S3 = "s3"
+    SFTP = "sftp"
+
+
 class Role(StrEnum):
     """What the holder of a token may do."""
 

@@ -1,5 +1,6 @@
 """A stack's settings: typed, described, and refused as a whole when any of them cannot be used."""
 
+from infra.settings.backup import Backup, Restore
 from infra.settings.entry import Access, Gateway, Tls, Token
 from infra.settings.loader import load_settings
 from infra.settings.models import Api, Corpus, Health, Image, Limits, Registry, Settings
@@ -9,6 +10,7 @@ from infra.settings.store_host import StoreHost
 __all__ = [
     "Access",
     "Api",
+    "Backup",
     "Corpus",
     "Gateway",
     "Health",
@@ -16,6 +18,7 @@ __all__ = [
     "Limits",
     "Problem",
     "Registry",
+    "Restore",
     "Settings",
     "SettingsError",
     "StoreHost",

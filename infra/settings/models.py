@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from infra import embedding_models
+from infra.settings.backup import Backup, Restore
 from infra.settings.entry import Access, Gateway, Tls, Token, TokenName
 from infra.settings.section import Decimal, Number, Section
 from infra.settings.store_host import StoreHost
@@ -218,6 +219,8 @@ class Settings(BaseModel):
     )
     tls: Tls = Field(default_factory=Tls, description="The gateway's certificate")
     gateway: Gateway = Field(default_factory=Gateway, description="What the gateway allows, and how long callers wait")
+    backup: Backup = Field(default_factory=Backup, description="Where backups go, when, and how long they are kept")
+    restore: Restore | None = Field(None, description="A backup that an empty stack begins with")
     registry: Registry | None = Field(None, description="Registry for images; not needed on a single Docker host")
     store_host: StoreHost | None = Field(
         None, description="Another Docker host for Chroma and its store, with client-server; needs a registry"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import embedding_models
-from infra.settings import store_host
+from infra.settings import backup, store_host
 from infra.settings.entry import Access, Gateway, Token
 from infra.settings.models import Api, Corpus, Health, Registry, Settings
 from infra.settings.problems import Problem
@@ -44,6 +44,7 @@ def check(sections: dict[str, Any]) -> Iterator[Problem]:
         yield from _credentials(registry)
     if access is not None:
         yield from _address(access)
+    yield from backup.check(sections)
     yield from store_host.check(sections)
 
 
