@@ -104,6 +104,25 @@ class FileVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a container keeps files that are not the store: a volume of the stack, or a directory of the host.
+
+    Attributes:
+        name: Name within the stack.
+        mount_path: Where the container sees it.
+        directory: The host's directory; empty for a volume.
+        read_only: Whether the container may only read there.
+        outlives: Whether it stays when the stack is removed.
+    """
+
+    name: str
+    mount_path: str
+    directory: str = ""
+    read_only: bool = False
+    outlives: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """One container of a group.
 
@@ -113,6 +132,8 @@ class Container:
         environment: Variables, never secret.
         networks: Names of its networks; it is found on each under its own name.
         files: Volume with files made from secrets, if it needs any.
+        places: Where else it keeps files.
+        command: What its guard runs; empty for what the image says.
         ports: Published ports.
         health: Health check.
         stop_grace_s: Time between the request to stop and the kill, seconds.
@@ -126,6 +147,8 @@ class Container:
     health: HealthCheck
     networks: tuple[str, ...]
     files: FileVolume | None = None
+    places: tuple[Place, ...] = ()
+    command: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     security: Security = Security()
     log: LogRotation = LogRotation()
@@ -220,8 +243,8 @@ class Token:
 
 CERTIFICATE = "certificate"
 """Name of the secret with the gateway's certificate, those above it, and its key (PEM)."""
-AUTHORITY, DOOR_CERTIFICATE = "authority", "door-certificate"
-"""Names of what the way between two hosts is secured with: the stack's own authority, and the door's certificate."""
+AUTHORITY, AUTHORITY_KEY, DOOR_CERTIFICATE = "authority", "authority-key", "door-certificate"
+"""Names of the stack's own authority with its key, and of the certificate of the door on the store's own host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +272,7 @@ class Plan:
         store_group: The store, and the server that has it open.
         gateway: The one door.
         api: The API, where it is apart from the store.
+        drill: Who tries to restore backups, on the host of the store; None without backups or drills.
         words: Random words to make.
         tokens: The access tokens among them.
         certificate: The gateway's certificate.
@@ -263,7 +287,13 @@ class Plan:
     tokens: tuple[Token, ...]
     certificate: Certificate
     api: ApiReplicas | None = None
+    drill: Container | None = None
     far: Far | None = None
+
+    @property
+    def store_containers(self) -> tuple[Container, ...]:
+        """Those that are where the store is."""
+        return (*self.store_group.containers, *((self.drill,) if self.drill else ()))
 
     @property
     def containers(self) -> tuple[Container, ...]:
@@ -273,13 +303,13 @@ class Plan:
     @property
     def near_containers(self) -> tuple[Container, ...]:
         """Those on the gateway's host."""
-        group = self.store_group.containers if self.far is None else ()
+        group = self.store_containers if self.far is None else ()
         return (*group, *((self.api.container,) if self.api else ()), self.gateway)
 
     @property
     def far_containers(self) -> tuple[Container, ...]:
         """Those on the store's own host."""
-        return () if self.far is None else (*self.store_group.containers, self.far.door)
+        return () if self.far is None else (*self.store_containers, self.far.door)
 
     @property
     def images(self) -> tuple[str, ...]:

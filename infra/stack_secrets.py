@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from infra.certificate_resources import CertificateAuthority, ServerCertificate
 from infra.credentials import RandomWord
-from infra.plan import AUTHORITY, CERTIFICATE, DOOR_CERTIFICATE, Certificate, Plan
+from infra.plan import AUTHORITY, AUTHORITY_KEY, CERTIFICATE, DOOR_CERTIFICATE, Certificate, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,9 @@ def make(plan: Plan, given: SecretStr | None, opts: pulumi.ResourceOptions) -> S
         if plan.far is None:
             return StackSecrets(values, None, None)
     authority = CertificateAuthority(plan.stack, 1, opts=opts)
+    values[AUTHORITY] = authority.certificate
+    values[AUTHORITY_KEY] = authority.key
     if plan.far is not None:
-        values[AUTHORITY] = authority.certificate
         values[DOOR_CERTIFICATE] = _signed(f"{plan.stack}-door", authority, plan.far.certificate, opts).bundle
     if given is not None:
         # Clients have nothing to do with the authority then.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.plan import ApiReplicas, Plan, StoreGroup, StoreVolume
 from infra.settings import Settings
 from infra.sizing import StackSizing
-from infra.topologies import api, chroma, gateway, store_door
+from infra.topologies import api, backup, chroma, gateway, store_door
 from infra.topologies.parts import APP, DATA, EDGE, STORE_PATH
 
 NETWORKS = (EDGE, APP, DATA)
@@ -38,14 +38,26 @@ def plan(
     one = api.replica(
         stack, settings, need.replica, store=need.store, disk_bytes=disk_bytes, hard_limit=open_files_hard_limit
     )
+    made = backup.backups(stack, settings, need.store, gateway.lasting(settings), of_store)
+    backup_networks = made.networks if made else ()
     return Plan(
         stack=stack,
-        networks=networks,
-        store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server),
+        networks=networks if host else (*networks, *backup_networks),
+        store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server, made.archiver if made else None),
         api=ApiReplicas(one, need.replicas),
         gateway=gateway.container(stack, settings, need.gateway_memory_bytes, networks, open_files_hard_limit),
-        words=gateway.words(settings),
+        words=(*gateway.words(settings), *(made.words if made else ())),
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
-        far=store_door.far(stack, settings, host, need.door_memory_bytes, of_store) if host else None,
+        drill=made.drill if made else None,
+        far=store_door.far(
+            stack,
+            settings,
+            host,
+            more_networks=backup_networks,
+            limit_bytes=need.door_memory_bytes,
+            hard_limit=of_store,
+        )
+        if host
+        else None,
     )

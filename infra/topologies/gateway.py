@@ -11,7 +11,19 @@ from infra.gateway.gateway import FOLDER, ClientServer, Doors, Far, Guard, Repli
 from infra.gateway.gateway import Gateway as Rendered
 from infra.gateway.limits import Allowance, Patience
 from infra.gateway.tokens import GatewayToken, Reach, hashed
-from infra.plan import AUTHORITY, CERTIFICATE, Certificate, Container, FileVolume, Network, Port, Resources, Token, Word
+from infra.plan import (
+    AUTHORITY,
+    AUTHORITY_KEY,
+    CERTIFICATE,
+    Certificate,
+    Container,
+    FileVolume,
+    Network,
+    Port,
+    Resources,
+    Token,
+    Word,
+)
 from infra.settings import Settings
 from infra.sizing import with_headroom
 from infra.sizing.coefficients import MIB
@@ -166,6 +178,12 @@ def words(settings: Settings) -> tuple[Word, ...]:
     """Every random word: of the tokens, and between the parts."""
     of_tokens = (word for name, token in settings.tokens.items() for word in _words(name, token.generations))
     return (*of_tokens, *inner.words(settings))
+
+
+def lasting(settings: Settings) -> tuple[str, ...]:
+    """Names of the secrets that callers rely on: a stack that is rebuilt must have them again."""
+    own_authority = settings.tls.given is None or settings.store_host is not None
+    return (*(word.key for word in words(settings)), *((AUTHORITY, AUTHORITY_KEY) if own_authority else ()))
 
 
 def certificate(settings: Settings) -> Certificate:

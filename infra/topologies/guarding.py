@@ -8,6 +8,7 @@ from infra.settings import Settings
 from infra.sizing import Sizing
 from infra.sizing.coefficients import COLLECTION_BYTES, GUARD_BYTES, MB
 from infra.topologies.parts import GUARD_PORT, GUARD_STOP_MARGIN_S, STORE_PATH
+from infra.vocabulary import TargetKind
 
 # Three canaries may be missed before the check calls it old.
 CANARY_MAX_MISSED = 3
@@ -73,5 +74,6 @@ def of_store(settings: Settings, need: Sizing, disk_bytes: int, *, url: str) -> 
         "HEALTH_COMPACT_SHARE": f"{maintenance.compact_percent / 100:g}",
         "HEALTH_RENEW_SHARE": f"{maintenance.renew_percent / 100:g}",
         "HEALTH_SCRUB_INTERVAL_S": str(3600 * maintenance.scrub_interval_hours),
+        "HEALTH_BACKUPS": str(settings.backup.target is not TargetKind.NONE).lower(),
         "HEALTH_SCRUB_BYTES_PER_S": str(maintenance.scrub_mb_per_s * MB),
     }

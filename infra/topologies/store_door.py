@@ -9,7 +9,7 @@ from infra.certificates import AUTHORITY_DAYS
 from infra.gateway import configuration, files, guarded, memory, sockets
 from infra.gateway.gateway import FOLDER, Guard, Server, StoreDoor
 from infra.gateway.gateway import Gateway as Rendered
-from infra.plan import DOOR_CERTIFICATE, Certificate, Container, Far, FileVolume, Port, Resources
+from infra.plan import DOOR_CERTIFICATE, Certificate, Container, Far, FileVolume, Network, Port, Resources
 from infra.settings import Settings, StoreHost
 from infra.sizing import with_headroom
 from infra.topologies import gateway, guarding, inner
@@ -56,13 +56,22 @@ def needed_open_files(settings: Settings) -> int:
     return sockets.open_files(rendered("", settings))
 
 
-def far(stack: str, settings: Settings, host: StoreHost, limit_bytes: int, hard_limit: int | None) -> Far:
+def far(
+    stack: str,
+    settings: Settings,
+    host: StoreHost,
+    *,
+    more_networks: tuple[Network, ...],
+    limit_bytes: int,
+    hard_limit: int | None,
+) -> Far:
     """The other host.
 
     Args:
         stack: Name of the stack.
         settings: Its settings.
         host: The host that they name.
+        more_networks: What else there needs.
         limit_bytes: The door's memory limit.
         hard_limit: Descriptors a container there can be given.
     """
@@ -92,7 +101,7 @@ def far(stack: str, settings: Settings, host: StoreHost, limit_bytes: int, hard_
         files=_files(made, settings),
         ports=(Port(Purpose.TLS, made.doors.tls_port, str(host.listen), host.port),),
     )
-    return Far(networks=(EDGE, DATA), door=door, certificate=_certificate(stack, settings, host))
+    return Far(networks=(EDGE, DATA, *more_networks), door=door, certificate=_certificate(stack, settings, host))
 
 
 def _certificate(stack: str, settings: Settings, host: StoreHost) -> Certificate:

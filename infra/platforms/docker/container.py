@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import names
-from infra.plan import Container, Security
+from infra.plan import Container, Place, Security
 from infra.platforms.docker.labels import labels
 from infra.sizing.coefficients import MIB
 
@@ -26,6 +26,7 @@ def arguments(
     image_id: pulumi.Input[str],
     networks: Mapping[str, pulumi.Input[str]],
     file_volume: pulumi.Input[str] | None,
+    places: Mapping[str, pulumi.Input[str]],
     more_mounts: Sequence[docker.ContainerMountArgs] = (),
 ) -> dict[str, Any]:
     """The arguments of a Docker container, but for its name.
@@ -36,10 +37,11 @@ def arguments(
         image_id: Its image.
         networks: Names on the host of the stack's networks, by their names in the plan.
         file_volume: Name on the host of the volume with its files.
+        places: Names on the host of the volumes it keeps files in, by their names in the plan.
         more_mounts: What else it mounts.
     """
     resources, health = container.resources, container.health
-    mounts = [*more_mounts]
+    mounts = [*more_mounts, *(_mounted(place, places) for place in container.places)]
     if container.files is not None and file_volume is not None:
         mounts.append(
             docker.ContainerMountArgs(
@@ -48,6 +50,7 @@ def arguments(
         )
     return {
         "image": image_id,
+        "command": list(container.command) or None,
         "labels": labels(stack, names.SERVICE),
         "envs": [f"{key}={value}" for key, value in sorted(container.environment.items())],
         "memory": resources.memory_limit_bytes // MIB,
@@ -74,13 +77,23 @@ def arguments(
         "ports": _ports(container),
         "mounts": mounts,
         # Networks get their aliases only when they are connected afterwards; the default one is left before the start.
-        "network_mode": "bridge",
+        "network_mode": "bridge" if container.networks else "none",
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=networks[name], aliases=[container.name])
             for name in container.networks
         ],
         **_hardening(container.security),
     }
+
+
+def _mounted(place: Place, volumes: Mapping[str, pulumi.Input[str]]) -> docker.ContainerMountArgs:
+    if place.directory:
+        return docker.ContainerMountArgs(
+            type="bind", source=place.directory, target=place.mount_path, read_only=place.read_only
+        )
+    return docker.ContainerMountArgs(
+        type="volume", source=volumes[place.name], target=place.mount_path, read_only=place.read_only
+    )
 
 
 def _hardening(security: Security) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pulumi_docker as docker
 
 from infra import names
 from infra.images import BuiltImage
-from infra.plan import Container, Network
+from infra.plan import Container, Network, Place
 from infra.platforms.docker.container import NOT_UPDATED_IN_PLACE
 from infra.platforms.docker.file_volume import Files
 from infra.platforms.docker.host_parts import HostParts
@@ -57,22 +57,25 @@ class DockerHost:
         """
         images = {key: self._image(key, built[key]) for key in dict.fromkeys(each.image for each in containers)}
         named = {network.name: self._network(network) for network in networks}
+        # Several containers may share a volume; the first one's image writes it.
+        of_files = {container.files: container for container in reversed(containers) if container.files is not None}
         file_volumes = {
-            container.files: Files(
+            files: Files(
                 self.stack,
-                container.files,
+                files,
                 secrets,
                 image_id=images[container.image],
                 security=container.security,
                 opts=self.inside,
             ).volume_name
-            for container in containers
-            if container.files is not None
+            for files, container in of_files.items()
         }
-        return HostParts(images, named, file_volumes)
+        volumes = {place.name: place for each in containers for place in each.places if not place.directory}
+        places = {name: self._volume(place) for name, place in volumes.items()}
+        return HostParts(images, named, file_volumes, places)
 
-    def published(self, container: Container, parts: HostParts) -> docker.Container:
-        """The one container of this host that others reach."""
+    def alone(self, container: Container, parts: HostParts) -> docker.Container:
+        """A container that belongs to no group: what is published, or has nothing to do with the others."""
         return docker.Container(
             container.name,
             name=names.on_host(self.stack, container.name),
@@ -80,7 +83,7 @@ class DockerHost:
             opts=pulumi.ResourceOptions(
                 parent=self.component,
                 provider=self.provider,
-                # Two cannot have the same ports.
+                # Two cannot have the same name, nor the same ports.
                 delete_before_replace=True,
                 replace_on_changes=NOT_UPDATED_IN_PLACE,
             ),
@@ -93,6 +96,20 @@ class DockerHost:
             keep_locally=True,
             opts=pulumi.ResourceOptions(parent=built, provider=self.provider),
         ).image_id
+
+    def _volume(self, place: Place) -> pulumi.Output[str]:
+        return docker.Volume(
+            place.name,
+            name=names.on_host(self.stack, place.name),
+            opts=pulumi.ResourceOptions(
+                parent=self.component,
+                provider=self.provider,
+                protect=place.outlives,
+                retain_on_delete=place.outlives,
+                # Every input of a volume would force its replacement, and with that the loss of what is in it.
+                ignore_changes=["driver", "driverOpts", "labels", "name"],
+            ),
+        ).name
 
     def _network(self, network: Network) -> pulumi.Output[str]:
         return docker.Network(

@@ -21,11 +21,13 @@ class HostParts:
         images: IDs of the images on the host.
         networks: Names of the networks on the host.
         file_volumes: Names of the volumes on the host, known once they are filled.
+        places: Names of the volumes on the host that containers keep files in.
     """
 
     images: Mapping[str, pulumi.Input[str]]
     networks: Mapping[str, pulumi.Input[str]]
     file_volumes: Mapping[FileVolume, pulumi.Input[str]]
+    places: Mapping[str, pulumi.Input[str]]
 
     def arguments(
         self, stack: str, container: Container, *, more_mounts: Sequence[docker.ContainerMountArgs] = ()
@@ -37,5 +39,6 @@ class HostParts:
             image_id=self.images[container.image],
             networks=self.networks,
             file_volume=self.file_volumes[container.files] if container.files else None,
+            places=self.places,
             more_mounts=more_mounts,
         )

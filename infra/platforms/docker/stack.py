@@ -72,15 +72,17 @@ class DockerStack(pulumi.ComponentResource):
                 raise ValueError("the plan has a second host, and the way to it is not given")
             of_store = StoreHost(plan.stack, store_host, registry, opts=mine).host
             store_parts = of_store.parts(plan.far.networks, plan.far_containers, built, self.secrets.values)
-            of_store.published(plan.far.door, store_parts)
+            of_store.alone(plan.far.door, store_parts)
         # The volume belongs to the stack, not to the host: what was moved to another one is still the same store.
         on_its_host = pulumi.ResourceOptions(parent=self, providers={"docker": of_store.provider})
         store = Store(plan.stack, plan.store_group.store, opts=on_its_host)
         # Nobody waits for anybody here: each asks for the others until they answer.
         group = Group(plan.stack, plan.store_group, store_parts, store_volume=store.volume_name, opts=of_store.inside)
+        if plan.drill is not None:
+            of_store.alone(plan.drill, store_parts)
         if plan.api is not None:
             Replicas(plan.stack, plan.api, parts, opts=near.inside)
-        near.published(plan.gateway, parts)
+        near.alone(plan.gateway, parts)
         ports = {port.purpose: f"{_reachable(port.host_address)}:{port.host_port}" for port in plan.gateway.ports}
         self.url = f"https://{ports[Purpose.TLS]}"
         self.plain_url = f"http://{ports[Purpose.PLAIN]}" if Purpose.PLAIN in ports else None

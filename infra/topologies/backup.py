@@ -1,0 +1,225 @@
+"""Backups: the archiver beside the store's server, and the drill that tries to restore what it made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from pydantic import SecretStr
+from store.schema import CHROMA_VERSION
+
+from infra.plan import Container, FileVolume, Network, Place, Resources, Word
+from infra.settings import Backup, Settings
+from infra.settings.backup import NEVER
+from infra.settings.target import Target
+from infra.sizing import Sizing
+from infra.sizing.coefficients import ARCHIVER_BYTES, MB, MIB, RESTORE_BYTES
+from infra.sizing.sizing import with_headroom
+from infra.topologies import guarding
+from infra.topologies.parts import SECRETS_PATH, STORE_PATH, health_check, open_files
+from infra.vocabulary import TargetKind
+
+BACKUP, DRILL = "backup", "drill"
+IMAGE = "backup"
+KEY = Word("backup-key", 1)
+"""What everything at the target is encrypted with. It has one generation: another key is another target."""
+CONFIG = "backup.json"
+TARGET_PATH, STAGING_PATH, SCRATCH_PATH = "/backup", "/staging", "/scratch"
+STATUS_PORT = 8090
+# The target is elsewhere, and nothing but the archiver and the drill has to get there.
+NETWORK = Network("backup", internal=False)
+ARCHIVER_CPUS, FILES = 1.0, 1024
+STARTUP_S = 30
+# What is not shipped yet is shipped first, if the target takes it.
+STOP_GRACE_S = 30
+_MINUTE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """What a stack's backups consist of.
+
+    Attributes:
+        archiver: Beside the server, in its group.
+        drill: A workload of its own; None when no drills are wanted.
+        networks: Networks that they need.
+        words: Words that they need.
+    """
+
+    archiver: Container
+    drill: Container | None
+    networks: tuple[Network, ...]
+    words: tuple[Word, ...]
+
+
+def wanted(settings: Settings) -> bool:
+    """Whether there are backups."""
+    return settings.backup.target is not TargetKind.NONE
+
+
+def backups(
+    stack: str, settings: Settings, need: Sizing, keys: tuple[str, ...], hard_limit: int | None
+) -> Backups | None:
+    """Lay the backups down; None if none are wanted.
+
+    Args:
+        stack: Name of the stack.
+        settings: Its settings.
+        need: What the store needs.
+        keys: Names of the secrets that a rebuilt stack must have again: each base carries them.
+        hard_limit: Descriptors a container can be given.
+    """
+    if not wanted(settings):
+        return None
+    backup = settings.backup
+    words = () if backup.encryption_key else (KEY,)
+    networks = () if backup.target in {TargetKind.VOLUME, TargetKind.DIRECTORY} else (NETWORK,)
+    files = _files(stack, settings, (*keys, *(word.key for word in words)))
+    archiver = Container(
+        name=BACKUP,
+        image=IMAGE,
+        environment=_environment(stack, settings, startup_s=STARTUP_S),
+        resources=Resources(
+            memory_limit_bytes=with_headroom(ARCHIVER_BYTES, settings.limits.headroom_percent),
+            memory_reservation_bytes=ARCHIVER_BYTES // 2 // MIB * MIB,
+            cpus=ARCHIVER_CPUS,
+            open_files=open_files(FILES, hard_limit),
+        ),
+        stop_grace_s=STOP_GRACE_S,
+        health=health_check(settings, STARTUP_S),
+        networks=tuple(network.name for network in networks),
+        files=files,
+        places=(*_target(backup, read_only=False), Place("staging", STAGING_PATH), Place("scratch", SCRATCH_PATH)),
+    )
+    drill = _drill(stack, settings, need, archiver, hard_limit) if backup.drill_schedule != NEVER else None
+    return Backups(archiver, drill, networks, words)
+
+
+def _drill(stack: str, settings: Settings, need: Sizing, archiver: Container, hard_limit: int | None) -> Container:
+    limit_bytes = (settings.limits.memory_bytes or need.memory_limit_bytes) + RESTORE_BYTES
+    return Container(
+        name=DRILL,
+        image=IMAGE,
+        environment=_environment(stack, settings, startup_s=STARTUP_S),
+        resources=Resources(
+            memory_limit_bytes=limit_bytes,
+            memory_reservation_bytes=64 * MIB,
+            cpus=settings.limits.cpus,
+            open_files=open_files(need.open_files, hard_limit),
+        ),
+        stop_grace_s=STOP_GRACE_S,
+        health=health_check(settings, STARTUP_S),
+        networks=archiver.networks,
+        files=archiver.files,
+        places=(*_target(settings.backup, read_only=True), Place("drill-scratch", SCRATCH_PATH)),
+        command=("python3", "-m", "backup", "drilling"),
+    )
+
+
+def _environment(stack: str, settings: Settings, *, startup_s: int) -> dict[str, str]:
+    url = f"http://127.0.0.1:{STATUS_PORT}/healthz"
+    return {
+        "CORTEX_STACK": stack,
+        "BACKUP_CONFIG": f"{SECRETS_PATH}/{CONFIG}",
+        "BACKUP_LISTEN": f"127.0.0.1:{STATUS_PORT}",
+        "BACKUP_SCRATCH": SCRATCH_PATH,
+        "HEALTH_SERVER": "none",
+        **guarding.of_any(settings, url=url, startup_s=startup_s, stop_grace_s=STOP_GRACE_S),
+    }
+
+
+def _target(backup: Backup, *, read_only: bool) -> tuple[Place, ...]:
+    match backup.target:
+        case TargetKind.VOLUME:
+            return (Place("backups", TARGET_PATH, read_only=read_only, outlives=True),)
+        case TargetKind.DIRECTORY:
+            return (Place("backups", TARGET_PATH, directory=backup.directory or "", read_only=read_only),)
+        case _:
+            return ()
+
+
+def _files(stack: str, settings: Settings, keys: tuple[str, ...]) -> FileVolume:
+    def content(secrets: Mapping[str, str]) -> Mapping[str, str]:
+        return {CONFIG: json.dumps(configuration(stack, settings, secrets), indent=1)}
+
+    return FileVolume("backup-secrets", SECRETS_PATH, (CONFIG,), keys, content)
+
+
+def configuration(stack: str, settings: Settings, secrets: Mapping[str, str]) -> dict[str, object]:
+    """What the archiver and the drill are told (docs/backup.md).
+
+    Args:
+        stack: Name of the stack.
+        settings: Its settings.
+        secrets: Values of the secrets that a rebuilt stack must have again, and of the key if it was made.
+    """
+    backup = settings.backup
+    given = backup.encryption_key
+    carried = {name: value for name, value in secrets.items() if name != KEY.key}
+    return {
+        "stack": stack,
+        "store": STORE_PATH,
+        "key": given.get_secret_value() if given else secrets[KEY.key],
+        "target": target(backup, backup.target),
+        "bases": {
+            "schedule": backup.schedule,
+            "time_zone": backup.time_zone,
+            "jitter_s": _MINUTE_S * backup.jitter_minutes,
+            "keep": {
+                "last": backup.keep_last,
+                "hourly": backup.keep_hourly,
+                "daily": backup.keep_daily,
+                "weekly": backup.keep_weekly,
+                "monthly": backup.keep_monthly,
+            },
+        },
+        "archive": {
+            "days": backup.archive_days,
+            "step_s": backup.archive_step_s,
+            "staging_path": STAGING_PATH,
+            "staging_bytes": backup.staging_mib * MIB,
+            "wal_bytes": max(256 * MB, backup.staging_mib * MIB // 2),
+        },
+        "drills": {
+            "schedule": backup.drill_schedule,
+            "time_zone": backup.time_zone,
+            "jitter_s": _MINUTE_S * backup.drill_jitter_minutes,
+        },
+        "state": json.dumps({"stack": stack, "secrets": carried}),
+        "versions": {"package": version("cortex-stack"), "chroma": CHROMA_VERSION},
+    }
+
+
+def target(place: Target, kind: TargetKind) -> dict[str, object]:
+    """A target as the archiver reads it."""
+    match kind:
+        case TargetKind.S3:
+            return {
+                "kind": "s3",
+                "endpoint": place.endpoint,
+                "bucket": place.bucket,
+                "prefix": place.prefix,
+                "region": place.region,
+                "path_style": place.path_style,
+                "access_key_id": place.access_key_id,
+                "secret_access_key": _opened(place.secret_access_key),
+                "ca": _opened(place.ca),
+            }
+        case TargetKind.SFTP:
+            return {
+                "kind": "sftp",
+                "host": place.host,
+                "port": place.sftp_port,
+                "user": place.user,
+                "path": place.prefix,
+                "private_key": _opened(place.private_key),
+                "host_key": place.host_key,
+            }
+        case _:
+            return {"kind": "directory", "path": TARGET_PATH}
+
+
+def _opened(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
