@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
@@ -17,6 +18,7 @@ from infra.settings.target import Target
 from infra.vocabulary import TargetKind
 
 NEVER = "never"
+KEY_PATTERN = "[A-Za-z0-9_-]{43}"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 WANTED_PATTERN = rf"^(latest|{_TIME}|[0-9a-f]{{8,64}})$"
 """What can be restored: the newest state, that of a moment, or a base by its id."""
@@ -37,11 +39,18 @@ def _cron_or_never(text: str) -> str:
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError("is not a time zone") from None
     return text
 
 
+def _key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(KEY_PATTERN, value.get_secret_value()):
+        raise ValueError("is not a key of 43 letters, digits, - and _")
+    return value
+
+
+EncryptionKey = Annotated[SecretStr, AfterValidator(_key)]
 Cron = Annotated[str, AfterValidator(_cron)]
 CronOrNever = Annotated[str, AfterValidator(_cron_or_never)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -55,10 +64,8 @@ class Backup(Target):
     target: TargetKind = Field(
         TargetKind.VOLUME, description="Where: a volume beside the store's, a directory of the host, S3, SFTP, or none"
     )
-    encryption_key: SecretStr | None = Field(
+    encryption_key: EncryptionKey | None = Field(
         None,
-        min_length=43,
-        max_length=43,
         description="The key of existing backups, from the recovery sheet; made at the first `up` when absent",
         examples=["(a secret)"],
     )
@@ -91,10 +98,8 @@ class Restore(Target):
     target: TargetKind | None = Field(
         None, description="Where the backup is; the stack's own target when absent", examples=["s3"]
     )
-    encryption_key: SecretStr | None = Field(
+    encryption_key: EncryptionKey | None = Field(
         None,
-        min_length=43,
-        max_length=43,
         description="The key of a backup that is at another target than the stack's own; set it with --secret",
         examples=["(a secret)"],
     )
@@ -135,7 +140,9 @@ def check(sections: dict[str, Any]) -> Iterator[Problem]:
             "is needed, because the stack has no backups of its own (cortex:backup.target is none)",
             "name where the backup is, such as s3",
         )
-    for name in sorted(restore.model_fields_set - {"to", "target"}):
+    for name in target.given(restore):
+        if name == "to":
+            continue
         yield Problem(
             f"restore.{name}",
             "is given without cortex:restore.target, so the stack's own target and key are used",

@@ -108,14 +108,21 @@ def check(section: Target, kind: TargetKind) -> Iterator[Problem]:
                 f"pulumi config set --path {secret}{section.key}.{how}",
             )
     taken = {*needed, *_TAKES.get(kind, ())}
-    for name in Target.model_fields:
-        if name in section.model_fields_set and name not in taken:
+    for name in given(section):
+        if name in Target.model_fields and name not in taken:
             yield Problem(
                 f"{section.key}.{name}",
                 f"does not belong to target {kind}",
                 f"leave it out, or set cortex:{section.key}.target",
                 _shown(getattr(section, name)),
             )
+
+
+def given(section: Target) -> Iterator[str]:
+    """Names of what has another value than by itself: Pulumi hands defaults over as if they had been set."""
+    for name, field in type(section).model_fields.items():
+        if getattr(section, name) != field.default:
+            yield name
 
 
 def _shown(value: Any) -> str | None:

@@ -1,0 +1,81 @@
+"""A container that does one thing and ends, run by a resource of its own: what it says is known to the program.
+
+A Docker container as a resource would count as made even when what it did failed, and would not be tried again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infra import names
+from infra.docker_endpoint import Endpoint
+from infra.names import KIND_LABEL, STACK_LABEL
+
+TAIL_CHARACTERS = 4_000
+TMPFS_BYTES = 64 << 20
+
+
+class OneShotError(Exception):
+    """It failed; the message holds what it said."""
+
+
+def run(wanted: Mapping[str, Any], given: str) -> str:
+    """Run the container to its end, with nothing secret where `docker inspect` or a process list shows it.
+
+    Args:
+        wanted: `stack`, `part`, `image`, `command`, `user`, `memory_bytes`, `network` (empty for none), `mounts` (each
+            as `docker run --mount` has it), `limit_s`, `docker` (the other host's endpoint as `Endpoint` has it, or
+            None).
+        given: What it reads from its standard input.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        OneShotError: It failed, or took too long.
+    """
+    name = names.on_host(wanted["stack"], wanted["part"])
+    if wanted["docker"] is None:
+        return _run(name, wanted, given, None)
+    with Endpoint(**wanted["docker"]).environment() as environ:
+        return _run(name, wanted, given, environ)
+
+
+def _run(name: str, wanted: Mapping[str, Any], given: str, environ: Mapping[str, str] | None) -> str:
+    # One that a killed `up` left behind may still be at work: it is ended before another one begins.
+    _docker(["rm", "--force", name], environ, "", 60)
+    try:
+        done = _docker(["run", "--name", name, *_options(wanted)], environ, given, float(wanted["limit_s"]))
+    except subprocess.TimeoutExpired:
+        raise OneShotError(f"{wanted['part']} took longer than {wanted['limit_s']} s, and was ended") from None
+    finally:
+        _docker(["rm", "--force", name], environ, "", 60)
+    if done.returncode:
+        raise OneShotError(done.stderr.strip()[-TAIL_CHARACTERS:] or f"it ended with exit code {done.returncode}")
+    return done.stdout
+
+
+def _options(wanted: Mapping[str, Any]) -> Sequence[str]:
+    memory = str(int(wanted["memory_bytes"]))
+    mounts = [part for mount in wanted["mounts"] for part in ("--mount", mount)]
+    command = [str(word) for word in wanted["command"]]
+    return [
+        *("--rm", "--interactive", "--log-driver", "none"),
+        *("--label", f"{STACK_LABEL}={wanted['stack']}", "--label", f"{KIND_LABEL}={names.WRITER}"),
+        *("--user", wanted["user"], "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+        *("--tmpfs", f"/tmp:rw,noexec,nosuid,nodev,size={TMPFS_BYTES}"),  # noqa: S108 - a mount
+        *("--memory", memory, "--memory-swap", memory),
+        *("--network", wanted["network"] or "none"),
+        *mounts,
+        *("--entrypoint", command[0], wanted["image"], *command[1:]),
+    ]
+
+
+def _docker(
+    arguments: Sequence[str], environ: Mapping[str, str] | None, given: str, limit_s: float
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["docker", *arguments], env=environ, input=given, capture_output=True, text=True, timeout=limit_s, check=False
+    )
