@@ -19,7 +19,8 @@ class AuthorityProvider(dynamic.ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Make the authority."""
-        made = make_authority(props["name"], self.now())
+        given = Authority(props.get("given_certificate") or "", props.get("given_key") or "")
+        made = given if given.certificate and given.key else make_authority(props["name"], self.now())
         return dynamic.CreateResult(
             id_=f"{props['name']}-{props['generation']}",
             outs={
@@ -51,11 +52,28 @@ class CertificateAuthority(dynamic.Resource, module="cortex", name="CertificateA
     certificate: pulumi.Output[str]
     key: pulumi.Output[str]
 
-    def __init__(self, name: str, generation: int, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        generation: int,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        given: tuple[pulumi.Output[str], pulumi.Output[str]] | None = None,
+    ) -> None:
+        """Declare it.
+
+        Args:
+            name: Of the stack.
+            generation: Another one is another authority.
+            opts: Of the resource.
+            given: Certificate and key to take when it is made, from the backup of a stack that is rebuilt; made if they
+                are empty.
+        """
+        again = {"given_certificate": given[0], "given_key": given[1]} if given is not None else {}
         super().__init__(
             AuthorityProvider(),
             f"authority-{name}",
-            {"name": name, "generation": generation, "certificate": None, "key": None},
+            {"name": name, "generation": generation, "certificate": None, "key": None, **again},
             pulumi.ResourceOptions.merge(pulumi.ResourceOptions(additional_secret_outputs=["key"]), opts),
         )
 

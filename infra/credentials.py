@@ -21,10 +21,8 @@ class WordProvider(dynamic.ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Make the word."""
-        return dynamic.CreateResult(
-            id_=f"{props['name']}-{props['generation']}",
-            outs={**_kept(props), "value": secrets.token_urlsafe(WORD_BYTES)},
-        )
+        value = props.get("given") or secrets.token_urlsafe(WORD_BYTES)
+        return dynamic.CreateResult(id_=f"{props['name']}-{props['generation']}", outs={**_kept(props), "value": value})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Replace the word when its generation changes; nothing else matters, its name is the resource's."""
@@ -50,12 +48,26 @@ class RandomWord(dynamic.Resource, module="cortex", name="RandomWord"):
 
     value: pulumi.Output[str]
 
-    def __init__(self, name: str, generation: int, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare it; in a state of earlier versions it may be an `AccessToken` without its generation in the name."""
+    def __init__(
+        self,
+        name: str,
+        generation: int,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        given: pulumi.Output[str] | None = None,
+    ) -> None:
+        """Declare it; in a state of earlier versions it may be an `AccessToken` without its generation in the name.
+
+        Args:
+            name: What it is for.
+            generation: Another one is another word.
+            opts: Of the resource.
+            given: The word to take when it is made, from the backup of a stack that is rebuilt; made if that is empty.
+        """
         super().__init__(
             WordProvider(),
             f"{name}-{generation}",
-            {"name": name, "generation": generation, "value": None},
+            {"name": name, "generation": generation, "value": None, **({"given": given} if given is not None else {})},
             pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(
                     additional_secret_outputs=["value"],

@@ -31,7 +31,10 @@ class BuildHost:
         os_image: Image to build upon.
         build_image: Image of the builder stages: the same system, with what an installation needs.
         packages_image: Image with Debian packages that single images add; None where apt fetches them.
-        layouts: OCI layouts that hold images no registry has, by image name (`oci-layout://...`).
+        backup_tools: Name under which builds see the programs of backups; it changes when they do. None where there
+            are none: what adds them cannot be built.
+        contexts: Where builds find what no registry has, by name: OCI layouts of images (`oci-layout://...`), and the
+            folder with the programs of backups.
         ca_bundle: Certificates that build steps must trust, beyond the image's own.
     """
 
@@ -40,19 +43,23 @@ class BuildHost:
     os_image: str = OS_IMAGE
     build_image: str = OS_IMAGE
     packages_image: str | None = None
-    layouts: tuple[tuple[str, str], ...] = ()
+    backup_tools: str | None = None
+    contexts: tuple[tuple[str, str], ...] = ()
     ca_bundle: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> BuildHost:
-        """Read the CORTEX_BUILD* and CORTEX_OS_* variables (docs/install.md)."""
+        """Read the CORTEX_* variables about builds (docs/install.md)."""
         os_image = environment.get("CORTEX_OS_IMAGE") or OS_IMAGE
         build_image = environment.get("CORTEX_BUILD_IMAGE") or os_image
         packages_image = environment.get("CORTEX_PACKAGES_IMAGE") or None
-        layouts = {
+        tools_folder = environment.get("CORTEX_BACKUP_TOOLS", "")
+        backup_tools = f"{names.PROJECT}-backup-tools:{Path(tools_folder).name}" if tools_folder else None
+        contexts = {
             os_image: environment.get("CORTEX_OS_LAYOUT", ""),
             build_image: environment.get("CORTEX_BUILD_LAYOUT", ""),
             **({packages_image: environment.get("CORTEX_PACKAGES_LAYOUT", "")} if packages_image else {}),
+            **({backup_tools: tools_folder} if backup_tools else {}),
         }
         bundle = environment.get("CORTEX_BUILD_CA")
         return cls(
@@ -61,7 +68,8 @@ class BuildHost:
             os_image=os_image,
             build_image=build_image,
             packages_image=packages_image,
-            layouts=tuple((name, place) for name, place in layouts.items() if place),
+            backup_tools=backup_tools,
+            contexts=tuple((name, place) for name, place in contexts.items() if place),
             ca_bundle=Path(bundle) if bundle else None,
         )
 
@@ -73,7 +81,8 @@ class BuildHost:
     def arguments_of(self, spec: ImageSpec) -> dict[str, str]:
         """All build arguments of an image."""
         packages = {"PACKAGES_IMAGE": self.packages_image} if spec.adds_packages and self.packages_image else {}
-        return {**self.arguments, **packages, **dict(spec.arguments)}
+        tools = {"BACKUP_TOOLS": self.backup_tools} if spec.adds_backup_tools and self.backup_tools else {}
+        return {**self.arguments, **packages, **tools, **dict(spec.arguments)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,7 @@ class ImageSpec:
         folder: Its folder below `images/`; empty when it has the image's name.
         target: Stage of the Dockerfile that is the image; empty for the last one.
         adds_packages: Whether it adds Debian packages to the OS image.
+        adds_backup_tools: Whether it adds the programs of backups.
     """
 
     name: str
@@ -93,6 +103,7 @@ class ImageSpec:
     folder: str = ""
     target: str = ""
     adds_packages: bool = False
+    adds_backup_tools: bool = False
 
     @property
     def dockerfile(self) -> Path:
@@ -132,6 +143,7 @@ def specs(settings: Settings) -> dict[str, ImageSpec]:
     return {
         "api": ImageSpec("api", model, target="embedded"),
         "api-remote": ImageSpec("api-remote", model, folder="api", target="remote"),
+        "backup": ImageSpec("backup", adds_backup_tools=True),
         "chroma": ImageSpec("chroma"),
         "gateway": ImageSpec("gateway", adds_packages=True),
     }
@@ -163,7 +175,7 @@ class BuiltImage(pulumi.ComponentResource):
                 location=os.path.relpath(ROOT, PROGRAM),
                 named={
                     name: docker_build.ContextArgs(location=place)
-                    for name, place in host.layouts
+                    for name, place in host.contexts
                     if name in arguments.values()
                 }
                 or None,

@@ -263,6 +263,35 @@ class Far:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """What fills the store from a backup before its server starts, once; a store with data is left alone.
+
+    Attributes:
+        image: Key of the image that does it.
+        command: What does it; `recover` prints the secrets that the backup carries.
+        recover: Likewise.
+        environment: Variables of both, never secret.
+        memory_limit_bytes: What it may use, bytes.
+        limit_s: How long it may take, seconds.
+        networks: Names of the networks to the backup.
+        places: Where the backup is, if it is on this host, and where it is put together.
+        secrets: Names of the secrets that the configuration is made from.
+        configuration: Secret values by name → what both read from their standard input.
+    """
+
+    image: str
+    command: tuple[str, ...]
+    recover: tuple[str, ...]
+    environment: Mapping[str, str]
+    memory_limit_bytes: int
+    limit_s: int
+    networks: tuple[str, ...]
+    places: tuple[Place, ...]
+    secrets: tuple[str, ...]
+    configuration: Callable[[Mapping[str, str]], str] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that must run for one stack.
 
@@ -273,6 +302,7 @@ class Plan:
         gateway: The one door.
         api: The API, where it is apart from the store.
         drill: Who tries to restore backups, on the host of the store; None without backups or drills.
+        restore: A backup that the store begins with; None for one that begins empty.
         words: Random words to make.
         tokens: The access tokens among them.
         certificate: The gateway's certificate.
@@ -288,6 +318,7 @@ class Plan:
     certificate: Certificate
     api: ApiReplicas | None = None
     drill: Container | None = None
+    restore: Restore | None = None
     far: Far | None = None
 
     @property

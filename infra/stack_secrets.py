@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -27,20 +28,45 @@ class StackSecrets:
     ends: pulumi.Output[str] | None
 
 
-def make(plan: Plan, given: SecretStr | None, opts: pulumi.ResourceOptions) -> StackSecrets:
+def make(
+    plan: Plan,
+    given: SecretStr | None,
+    opts: pulumi.ResourceOptions,
+    recover: Callable[[Mapping[str, pulumi.Output[str]]], pulumi.Output[dict[str, str]]] | None = None,
+) -> StackSecrets:
     """Make or take what the plan names.
 
     Args:
         plan: The plan.
         given: The certificate of the settings, if there is one.
         opts: Options of the resources.
+        recover: What a stack that is rebuilt (`Plan.restore`) had before, by name: called with what opens the backup.
     """
-    values = {word.key: RandomWord(word.name, word.generation, opts=opts).value for word in plan.words}
+    opening = plan.restore.secrets if plan.restore else ()
+    values = {
+        word.key: RandomWord(word.name, word.generation, opts=opts).value for word in plan.words if word.key in opening
+    }
+    recovered = recover(values) if recover else None
+
+    def again(name: str) -> pulumi.Output[str] | None:
+        if recovered is None:
+            return None
+        value: pulumi.Output[str] = recovered.apply(lambda had: had.get(name, ""))
+        return pulumi.Output.secret(value)
+
+    values |= {
+        word.key: RandomWord(word.name, word.generation, opts=opts, given=again(word.key)).value
+        for word in plan.words
+        if word.key not in opening
+    }
     if given is not None:
         values[CERTIFICATE] = pulumi.Output.secret(given.get_secret_value())
         if plan.far is None:
             return StackSecrets(values, None, None)
-    authority = CertificateAuthority(plan.stack, 1, opts=opts)
+    had = again(AUTHORITY), again(AUTHORITY_KEY)
+    authority = CertificateAuthority(
+        plan.stack, 1, opts=opts, given=(had[0], had[1]) if had[0] is not None and had[1] is not None else None
+    )
     values[AUTHORITY] = authority.certificate
     values[AUTHORITY_KEY] = authority.key
     if plan.far is not None:

@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pydantic import SecretStr
 from store.schema import CHROMA_VERSION
 
-from infra.plan import Container, FileVolume, Network, Place, Resources, Word
-from infra.settings import Backup, Settings
+from infra.plan import Container, FileVolume, Network, Place, Resources, Restore, Word
+from infra.settings import Settings
 from infra.settings.backup import NEVER
 from infra.settings.target import Target
 from infra.sizing import Sizing
 from infra.sizing.coefficients import ARCHIVER_BYTES, MB, MIB, RESTORE_BYTES
-from infra.sizing.sizing import with_headroom
+from infra.sizing.sizing import round_up, with_headroom
 from infra.topologies import guarding
 from infra.topologies.parts import SECRETS_PATH, STORE_PATH, health_check, open_files
 from infra.vocabulary import TargetKind
@@ -30,10 +30,14 @@ TARGET_PATH, STAGING_PATH, SCRATCH_PATH = "/backup", "/staging", "/scratch"
 STATUS_PORT = 8090
 # The target is elsewhere, and nothing but the archiver and the drill has to get there.
 NETWORK = Network("backup", internal=False)
+LOCAL = frozenset({TargetKind.VOLUME, TargetKind.DIRECTORY})
+"""Targets on the store's own host."""
 ARCHIVER_CPUS, FILES = 1.0, 1024
 STARTUP_S = 30
 # What is not shipped yet is shipped first, if the target takes it.
 STOP_GRACE_S = 30
+RESTORE_S = 3_600
+"""Beyond the time that the indexes take to be made: a slow target."""
 _MINUTE_S = 60
 
 
@@ -75,7 +79,7 @@ def backups(
         return None
     backup = settings.backup
     words = () if backup.encryption_key else (KEY,)
-    networks = () if backup.target in {TargetKind.VOLUME, TargetKind.DIRECTORY} else (NETWORK,)
+    networks = () if backup.target in LOCAL else (NETWORK,)
     files = _files(stack, settings, (*keys, *(word.key for word in words)))
     archiver = Container(
         name=BACKUP,
@@ -91,7 +95,11 @@ def backups(
         health=health_check(settings, STARTUP_S),
         networks=tuple(network.name for network in networks),
         files=files,
-        places=(*_target(backup, read_only=False), Place("staging", STAGING_PATH), Place("scratch", SCRATCH_PATH)),
+        places=(
+            *_target(backup, backup.target, read_only=False),
+            Place("staging", STAGING_PATH),
+            Place("scratch", SCRATCH_PATH),
+        ),
     )
     drill = _drill(stack, settings, need, archiver, hard_limit) if backup.drill_schedule != NEVER else None
     return Backups(archiver, drill, networks, words)
@@ -113,8 +121,52 @@ def _drill(stack: str, settings: Settings, need: Sizing, archiver: Container, ha
         health=health_check(settings, STARTUP_S),
         networks=archiver.networks,
         files=archiver.files,
-        places=(*_target(settings.backup, read_only=True), Place("drill-scratch", SCRATCH_PATH)),
+        places=(
+            *_target(settings.backup, settings.backup.target, read_only=True),
+            Place("drill-scratch", SCRATCH_PATH),
+        ),
         command=("python3", "-m", "backup", "drilling"),
+    )
+
+
+def restore(stack: str, settings: Settings, need: Sizing) -> Restore | None:
+    """What fills the store from a backup; None if it begins empty.
+
+    Args:
+        stack: Name of the stack.
+        settings: Its settings.
+        need: What the store needs.
+    """
+    wanted, own = settings.restore, settings.backup
+    if wanted is None:
+        return None
+    place, kind, given = (own, own.target, own.encryption_key)
+    if wanted.target is not None:
+        place, kind, given = (wanted, wanted.target, wanted.encryption_key)
+
+    def configured(secrets: Mapping[str, str]) -> str:
+        told = configuration(stack, settings, secrets)
+        return json.dumps(
+            {
+                **told,
+                "key": given.get_secret_value() if given else secrets[KEY.key],
+                "target": target(place, kind),
+                "state": "",
+            }
+        )
+
+    program = ("python3", "-m", "backup")
+    return Restore(
+        image=IMAGE,
+        command=(*program, "restore", "--to", wanted.to, "--into", STORE_PATH, "--json"),
+        recover=(*program, "state", "--to", wanted.to),
+        environment={"CORTEX_STACK": stack, "BACKUP_CONFIG": "/dev/stdin", "BACKUP_SCRATCH": SCRATCH_PATH},
+        memory_limit_bytes=round_up(need.memory_limit_bytes + RESTORE_BYTES, MIB),
+        limit_s=need.startup_s + RESTORE_S,
+        networks=() if kind in LOCAL else (NETWORK.name,),
+        places=(*_target(place, kind, read_only=True), Place("scratch", SCRATCH_PATH)),
+        secrets=() if given else (KEY.key,),
+        configuration=configured,
     )
 
 
@@ -130,12 +182,12 @@ def _environment(stack: str, settings: Settings, *, startup_s: int) -> dict[str,
     }
 
 
-def _target(backup: Backup, *, read_only: bool) -> tuple[Place, ...]:
-    match backup.target:
+def _target(place: Target, kind: TargetKind, *, read_only: bool) -> tuple[Place, ...]:
+    match kind:
         case TargetKind.VOLUME:
             return (Place("backups", TARGET_PATH, read_only=read_only, outlives=True),)
         case TargetKind.DIRECTORY:
-            return (Place("backups", TARGET_PATH, directory=backup.directory or "", read_only=read_only),)
+            return (Place("backups", TARGET_PATH, directory=place.directory or "", read_only=read_only),)
         case _:
             return ()
 
@@ -161,7 +213,7 @@ def configuration(stack: str, settings: Settings, secrets: Mapping[str, str]) ->
     return {
         "stack": stack,
         "store": STORE_PATH,
-        "key": given.get_secret_value() if given else secrets[KEY.key],
+        "key": given.get_secret_value() if given else secrets.get(KEY.key, ""),
         "target": target(backup, backup.target),
         "bases": {
             "schedule": backup.schedule,

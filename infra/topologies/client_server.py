@@ -50,6 +50,7 @@ def plan(
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
         drill=made.drill if made else None,
+        restore=backup.restore(stack, settings, need.store),
         far=store_door.far(
             stack,
             settings,

@@ -25,4 +25,5 @@ def plan(stack: str, settings: Settings, need: StackSizing, open_files_hard_limi
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
         drill=made.drill if made else None,
+        restore=backup.restore(stack, settings, need.store),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
@@ -34,6 +34,7 @@ class DockerHost:
     component: pulumi.Resource
     provider: docker.Provider
     suffix: str = ""
+    _made: dict[str, pulumi.Output[str]] = field(default_factory=dict)
 
     @property
     def inside(self) -> pulumi.ResourceOptions:
@@ -55,8 +56,8 @@ class DockerHost:
             built: The images by their keys.
             secrets: The stack's secrets by their names.
         """
-        images = {key: self._image(key, built[key]) for key in dict.fromkeys(each.image for each in containers)}
-        named = {network.name: self._network(network) for network in networks}
+        images = {each.image: self.image(each.image, built[each.image]) for each in containers}
+        named = {network.name: self.network(network) for network in networks}
         # Several containers may share a volume; the first one's image writes it.
         of_files = {container.files: container for container in reversed(containers) if container.files is not None}
         file_volumes = {
@@ -70,8 +71,7 @@ class DockerHost:
             ).volume_name
             for files, container in of_files.items()
         }
-        volumes = {place.name: place for each in containers for place in each.places if not place.directory}
-        places = {name: self._volume(place) for name, place in volumes.items()}
+        places = {place.name: self.volume(place) for each in containers for place in each.places if not place.directory}
         return HostParts(images, named, file_volumes, places)
 
     def alone(self, container: Container, parts: HostParts) -> docker.Container:
@@ -88,6 +88,23 @@ class DockerHost:
                 replace_on_changes=NOT_UPDATED_IN_PLACE,
             ),
         )
+
+    def image(self, key: str, built: BuiltImage) -> pulumi.Output[str]:
+        """ID of an image that is on this host, made here once."""
+        return self._once(f"image {key}", lambda: self._image(key, built))
+
+    def network(self, network: Network) -> pulumi.Output[str]:
+        """Name of a network of this host, made once."""
+        return self._once(f"network {network.name}", lambda: self._network(network))
+
+    def volume(self, place: Place) -> pulumi.Output[str]:
+        """Name of a volume of this host, made once."""
+        return self._once(f"volume {place.name}", lambda: self._volume(place))
+
+    def _once(self, what: str, make: Callable[[], pulumi.Output[str]]) -> pulumi.Output[str]:
+        if what not in self._made:
+            self._made[what] = make()
+        return self._made[what]
 
     def _image(self, key: str, built: BuiltImage) -> pulumi.Output[str]:
         return docker.RemoteImage(

@@ -25,9 +25,9 @@ def run(wanted: Mapping[str, Any], given: str) -> str:
     """Run the container to its end, with nothing secret where `docker inspect` or a process list shows it.
 
     Args:
-        wanted: `stack`, `part`, `image`, `command`, `user`, `memory_bytes`, `network` (empty for none), `mounts` (each
-            as `docker run --mount` has it), `limit_s`, `docker` (the other host's endpoint as `Endpoint` has it, or
-            None).
+        wanted: `stack`, `part`, `image`, `command`, `environment`, `user`, `memory_bytes`, `network` (empty for none),
+            `mounts` (each as `docker run --mount` has it), `limit_s`, `docker` (the other host's endpoint as `Endpoint`
+            has it, or None).
         given: What it reads from its standard input.
 
     Returns:
@@ -60,6 +60,7 @@ def _run(name: str, wanted: Mapping[str, Any], given: str, environ: Mapping[str,
 def _options(wanted: Mapping[str, Any]) -> Sequence[str]:
     memory = str(int(wanted["memory_bytes"]))
     mounts = [part for mount in wanted["mounts"] for part in ("--mount", mount)]
+    variables = [part for name, value in wanted["environment"].items() for part in ("--env", f"{name}={value}")]
     command = [str(word) for word in wanted["command"]]
     return [
         *("--rm", "--interactive", "--log-driver", "none"),
@@ -69,6 +70,7 @@ def _options(wanted: Mapping[str, Any]) -> Sequence[str]:
         *("--memory", memory, "--memory-swap", memory),
         *("--network", wanted["network"] or "none"),
         *mounts,
+        *variables,
         *("--entrypoint", command[0], wanted["image"], *command[1:]),
     ]
 

@@ -9,6 +9,7 @@ from infra import stack_secrets
 from infra.images import BuildHost, BuiltImage, ImageSpec
 from infra.plan import Plan
 from infra.platforms.docker import providers
+from infra.platforms.docker.backup import Backup
 from infra.platforms.docker.docker_host import DockerHost
 from infra.platforms.docker.group import Group
 from infra.platforms.docker.replicas import Replicas
@@ -64,20 +65,24 @@ class DockerStack(pulumi.ComponentResource):
         mine = pulumi.ResourceOptions(parent=self)
         near = DockerHost(plan.stack, self, providers.near(registry, mine))
         built = {key: BuiltImage(specs[key], build_host, registry, opts=near.inside) for key in plan.images}
-        self.secrets = stack_secrets.make(plan, given_certificate, mine)
-        parts = near.parts(plan.networks, plan.near_containers, built, self.secrets.values)
-        of_store, store_parts = near, parts
+        of_store = near
         if plan.far is not None:
             if store_host is None:
                 raise ValueError("the plan has a second host, and the way to it is not given")
             of_store = StoreHost(plan.stack, store_host, registry, opts=mine).host
-            store_parts = of_store.parts(plan.far.networks, plan.far_containers, built, self.secrets.values)
-            of_store.alone(plan.far.door, store_parts)
         # The volume belongs to the stack, not to the host: what was moved to another one is still the same store.
         on_its_host = pulumi.ResourceOptions(parent=self, providers={"docker": of_store.provider})
         store = Store(plan.stack, plan.store_group.store, opts=on_its_host)
+        backup = Backup(plan, of_store, built, store_host, mine) if plan.restore else None
+        self.secrets = stack_secrets.make(plan, given_certificate, mine, backup.secrets if backup else None)
+        parts = near.parts(plan.networks, plan.near_containers, built, self.secrets.values)
+        store_parts = parts
+        if plan.far is not None:
+            store_parts = of_store.parts(plan.far.networks, plan.far_containers, built, self.secrets.values)
+            of_store.alone(plan.far.door, store_parts)
+        filled = backup.restored(store.volume_name) if backup else store.volume_name
         # Nobody waits for anybody here: each asks for the others until they answer.
-        group = Group(plan.stack, plan.store_group, store_parts, store_volume=store.volume_name, opts=of_store.inside)
+        group = Group(plan.stack, plan.store_group, store_parts, store_volume=filled, opts=of_store.inside)
         if plan.drill is not None:
             of_store.alone(plan.drill, store_parts)
         if plan.api is not None:
