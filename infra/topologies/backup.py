@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from store.schema import CHROMA_VERSION
 
 from infra.plan import Container, FileVolume, Network, Place, Resources, Restore, Word
-from infra.settings import Settings
+from infra.settings import Backup, Settings
+from infra.settings import Restore as RestoreSettings
 from infra.settings.backup import NEVER
 from infra.settings.target import Target
 from infra.sizing import Sizing
@@ -140,9 +141,8 @@ def restore(stack: str, settings: Settings, need: Sizing) -> Restore | None:
     wanted, own = settings.restore, settings.backup
     if wanted is None:
         return None
-    place, kind, given = (own, own.target, own.encryption_key)
-    if wanted.target is not None:
-        place, kind, given = (wanted, wanted.target, wanted.encryption_key)
+    place: Backup | RestoreSettings = own if wanted.target is None else wanted
+    kind, given = wanted.target or own.target, place.encryption_key
 
     def configured(secrets: Mapping[str, str]) -> str:
         told = configuration(stack, settings, secrets)
