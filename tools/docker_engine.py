@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tools.commands import log_tail, pid_alive, run, start_daemon, succeeds, wait_until
 from tools.errors import ToolError
+from tools.host import Host, host_of
 from tools.locations import Locations
 from tools.progress import Step
 
@@ -27,12 +28,23 @@ class Engine:
     Attributes:
         version: Its version, `20.10.24+dfsg1`.
         root: Its data directory as the daemon names it (on a remote or virtual machine: not a path here).
+        machine: Its processor as `uname` names it, `x86_64`.
         host: The endpoint, or empty for the client's default.
     """
 
     version: str
     root: str
+    machine: str
     host: str
+
+    @property
+    def containers(self) -> Host:
+        """What its containers run on: Linux, also where this machine is none.
+
+        Raises:
+            ToolError: A processor other than amd64 and arm64.
+        """
+        return host_of("Linux", self.machine)
 
 
 def docker_host() -> str:
@@ -60,16 +72,18 @@ def find() -> Engine | None:
     env = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
     try:
         out = run(
-            ["docker", "info", "--format", "{{.ServerVersion}}\t{{.DockerRootDir}}"],
+            ["docker", "info", "--format", "{{.ServerVersion}}\t{{.DockerRootDir}}\t{{.Architecture}}"],
             what="docker",
             timeout_s=15,
             env=env,
         )
     except ToolError:
         return None
-    version, _, root = out.strip().partition("\t")
     # Newer clients end with 0 and an empty answer when the daemon is away.
-    return Engine(version, root, host) if version else None
+    if not out.strip():
+        return None
+    version, root, machine = out.strip().split("\t")
+    return Engine(version, root, machine, host)
 
 
 def ensure(where: Locations, step: Step) -> Engine:

@@ -12,9 +12,10 @@ from rich.markup import escape
 
 from tools import certificates, docker_engine, go_toolchain, image_builder, os_image, vendor
 from tools.binaries import find
+from tools.docker_engine import Engine
 from tools.host import Host, this_host
 from tools.locations import Locations, locations
-from tools.versions import ALWAYS, BUILDKIT, Tool
+from tools.versions import ALWAYS, BACKUP, BUILDKIT, Tool
 
 MAKE_UP = "`make up` brings it"
 
@@ -38,10 +39,13 @@ class Check:
 
 def check(where: Locations, host: Host) -> list[Check]:
     """Looks at everything `up` needs."""
+    engine = docker_engine.find()
+    containers = engine.containers if engine else Host("linux", host.go_arch)
     return [
         Check("Python", present=True, detail=platform.python_version()),
-        _engine(),
+        _engine(engine),
         *(_tool(tool, where, host) for tool in ALWAYS),
+        *(_tool(tool, where, containers) for tool in BACKUP),
         *_building(where, host),
         _passphrase(where),
     ]
@@ -74,8 +78,7 @@ def main(console: Console) -> int:
     return code
 
 
-def _engine() -> Check:
-    engine = docker_engine.find()
+def _engine(engine: Engine | None) -> Check:
     if engine is None:
         remedy = MAKE_UP if docker_engine.installable() else docker_engine.remedy()
         return Check("Docker engine", present=False, detail="does not answer", remedy=remedy)

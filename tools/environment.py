@@ -18,6 +18,7 @@
 | CORTEX_OS_LAYOUT | `oci-layout://…@sha256:…` that holds it, where no registry does | yes |
 | CORTEX_BUILD_IMAGE, CORTEX_BUILD_LAYOUT | the same plus uv, for builder stages; unset: the OS image | yes |
 | CORTEX_PACKAGES_IMAGE, CORTEX_PACKAGES_LAYOUT | Debian packages for images that add them; unset: apt | yes |
+| CORTEX_BACKUP_TOOLS | folder with the programs of the image `backup`, whose tag its name goes into | yes |
 | CORTEX_BUILD_CA | PEM bundle that builds must trust; unset: the image's own | yes |
 
 The program gives BuildKit a layout as the named context of the image's name, which needs no registry. The name holds
@@ -28,8 +29,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
-from tools import certificates, image_builder, os_image, passphrase
+from tools import backup_tools, certificates, image_builder, os_image, passphrase
 from tools.binaries import BUILT, Found, find_all
 from tools.docker_engine import docker_host
 from tools.errors import ToolError
@@ -112,6 +114,13 @@ def _images(given: Mapping[str, str], where: Locations) -> dict[str, str]:
             "CORTEX_PACKAGES_IMAGE": image.packages.name,
             "CORTEX_PACKAGES_LAYOUT": image.packages.location,
         }
+    if not _is_the_users(given.get("CORTEX_BACKUP_TOOLS", ""), where):
+        facts["CORTEX_BACKUP_TOOLS"] = str(backup_tools.target(where))
     if bundle := certificates.bundle(given):
         facts["CORTEX_BUILD_CA"] = str(bundle)
     return facts
+
+
+def _is_the_users(folder: str, where: Locations) -> bool:
+    """Whether the programs of the image `backup` come from a folder that the user chose."""
+    return bool(folder) and not Path(folder).is_relative_to(where.backup_tools)

@@ -28,8 +28,8 @@ RARE_COLLECTION = "300"
 PLENTY_OF_MEMORY_BYTES = 8 * 1024**3
 
 
-def build_environment(where: Locations, environ: Mapping[str, str]) -> dict[str, str]:
-    """Environment of every Go command here.
+def build_environment(where: Locations, host: Host, environ: Mapping[str, str]) -> dict[str, str]:
+    """Environment of every Go command here; what is built runs on `host`, which need not be this machine.
 
     Modules and compiled packages live in the own cache, not in the user's: they are thrown away once everything is
     built (5 GB), and the user's may hold modules that a checksum file elsewhere never saw. Proxies, GOPROXY and
@@ -40,6 +40,8 @@ def build_environment(where: Locations, environ: Mapping[str, str]) -> dict[str,
         "GOGC": RARE_COLLECTION if plenty else "100",
         **environ,
         "CGO_ENABLED": "0",
+        "GOOS": host.go_os,
+        "GOARCH": host.go_arch,
         "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false -modcacherw",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
@@ -81,7 +83,7 @@ def build_all(
         return 0
     with only_builder(where, lambda: tell("waiting for another build on this machine to end")):
         todo = missing(recipes, where, host)
-        env = build_environment(where, os.environ)
+        env = build_environment(where, host, os.environ)
         with _prefetch(todo[1:], go, env):
             for number, recipe in enumerate(todo, start=1):
                 tell(f"building {recipe.name} ({number} of {len(todo)})")

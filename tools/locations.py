@@ -43,6 +43,11 @@ class Locations:
         return self.cache / "os"
 
     @property
+    def backup_tools(self) -> Path:
+        """The programs of the image `backup`, as its builds take them."""
+        return self.cache / "backup-tools"
+
+    @property
     def buildkit(self) -> Path:
         """Root of the own BuildKit daemon: layers and cache mounts."""
         return self.cache / "buildkit"

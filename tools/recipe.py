@@ -56,7 +56,14 @@ class Recipe:
 
     def key(self, host: Host) -> str:
         """Twelve hex digits over everything that decides the result: method, platform, and each file of the folder."""
-        digest = hashlib.sha256(f"{METHOD}\0{host.go_os}\0{host.go_arch}\0".encode())
+        return self._digest(f"{METHOD}\0{host.go_os}\0{host.go_arch}\0")
+
+    def key_of_any_host(self) -> str:
+        """The same for all platforms together."""
+        return self._digest(f"{METHOD}\0")
+
+    def _digest(self, beginning: str) -> str:
+        digest = hashlib.sha256(beginning.encode())
         for path in sorted(file for file in self.folder.rglob("*") if file.is_file()):
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{path.relative_to(self.folder).as_posix()}\0{content}\0".encode())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools import acquire, certificates, docker_engine, image_builder, os_image, passphrase
+from tools import acquire, backup_tools, certificates, docker_engine, image_builder, os_image, passphrase
 from tools.binaries import BUILT, Found
 from tools.host import Host, this_host
 from tools.locations import Locations, locations, private_dir
 from tools.progress import Progress, seconds
-from tools.versions import ALWAYS, BUILDKIT
+from tools.versions import ALWAYS, BACKUP, BUILDKIT, DOCKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,13 @@ def up(progress: Progress) -> Ready:
     with progress.step("Pulumi and plugins") as step:
         tools = acquire.ensure(ALWAYS, where, host, step)
         acquire.link_plugins(list(tools.values()), where)
-        step.outcome = _origins(tools)
+        note = "; the Docker plugin is not the official one: docs/install.md"
+        step.outcome = _origins(tools, note if tools[DOCKER.name].source == BUILT else "")
+    with progress.step("Backup tools") as step:
+        containers = engine.containers
+        for_backups = acquire.ensure(BACKUP, where, containers, step)
+        backup_tools.lay_out(for_backups, where, containers)
+        step.outcome = _origins(for_backups)
     builder = _builder(where, host, progress)
     if builder is not None:
         with progress.step("OS image") as step:
@@ -70,11 +76,9 @@ def _builder(where: Locations, host: Host, progress: Progress) -> str | None:
         return image_builder.NAME
 
 
-def _origins(tools: dict[str, Found]) -> str:
+def _origins(tools: dict[str, Found], note: str = "") -> str:
     said = [f"{found.tool.name.removeprefix('pulumi-resource-')} {found.tool.version}" for found in tools.values()]
-    built = any(found.source == BUILT for found in tools.values())
     sources = ", ".join(sorted({found.source for found in tools.values()}))
-    note = "; the Docker plugin is not the official one: docs/install.md" if built else ""
     return f"{', '.join(said)} ({sources}{note})"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import os
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -140,7 +142,12 @@ def file_sum(path: Path) -> str:
 
 
 def unpack(archive: Path, folder: Path, binaries: tuple[str, ...]) -> None:
-    """Takes the named binaries out of a .tar.gz, wherever they lie in it; `folder` appears complete or not at all.
+    """Takes the named binaries out of an archive, wherever they lie in it; `folder` appears complete or not at all.
+
+    Args:
+        archive: A .tar.gz, or a .bz2, which is the first of the binaries.
+        folder: Where they go.
+        binaries: Their names.
 
     Raises:
         RefusedError: One of them is not in it, or it is not an archive.
@@ -149,16 +156,29 @@ def unpack(archive: Path, folder: Path, binaries: tuple[str, ...]) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                name = Path(member.name).name
-                content = tar.extractfile(member) if member.isfile() and name in binaries else None
-                if content is not None:
-                    with content, (partial / name).open("wb") as out:
-                        shutil.copyfileobj(content, out)
-                    (partial / name).chmod(0o755)
+        if archive.suffix == ".bz2":
+            with bz2.open(archive) as content:
+                _place(content, partial / binaries[0])
+        else:
+            _untar(archive, partial, binaries)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise RefusedError(f"{archive.name} cannot be unpacked: {error}") from error
     if lacking := [name for name in binaries if not (partial / name).is_file()]:
         raise RefusedError(f"{archive.name} lacks {', '.join(lacking)}")
     partial.replace(folder)
+
+
+def _untar(archive: Path, folder: Path, binaries: tuple[str, ...]) -> None:
+    with tarfile.open(archive, "r:gz") as tar:
+        for member in tar:
+            name = Path(member.name).name
+            content = tar.extractfile(member) if member.isfile() and name in binaries else None
+            if content is not None:
+                with content:
+                    _place(content, folder / name)
+
+
+def _place(content: IO[bytes], binary: Path) -> None:
+    with binary.open("wb") as out:
+        shutil.copyfileobj(content, out)
+    binary.chmod(0o755)

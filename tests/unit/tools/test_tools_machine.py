@@ -24,13 +24,18 @@ def command(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-ANSWERING = 'case "$1" in info) printf "20.10.24\\t/var/lib/docker\\n" ;; *) exit 1 ;; esac'
-AWAY = 'case "$1" in info) printf "\\t\\n" ;; *) exit 1 ;; esac'
+ANSWERING = 'case "$1" in info) printf "20.10.24\\t/var/lib/docker\\taarch64\\n" ;; *) exit 1 ;; esac'
+AWAY = 'case "$1" in info) printf "\\t\\t\\n" ;; *) exit 1 ;; esac'
 
 
 def test_an_answering_daemon_is_used(where: Locations, bare_path: Path) -> None:
     command(bare_path, "docker", ANSWERING)
     assert docker_engine.ensure(where, Step("engine")).version == "20.10.24"
+
+
+def test_containers_run_on_linux_and_the_daemons_processor(where: Locations, bare_path: Path) -> None:
+    command(bare_path, "docker", ANSWERING)
+    assert docker_engine.ensure(where, Step("engine")).containers == Host("linux", "arm64")
 
 
 def test_a_newer_client_without_a_daemon_is_no_engine(bare_path: Path) -> None:
