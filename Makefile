@@ -51,6 +51,24 @@ shell: env ## A shell in which plain `pulumi up` works
 size: env ## The sizing arithmetic: make size VECTORS=1000000 DIMENSIONS=384
 	@$(CORTEX) size $(foreach key,$(SIZE_KEYS),$(if $($(key)),$(key)=$($(key))))
 
+##@ Backups
+
+.PHONY: backup
+backup: env ## Take a base now
+	@$(CORTEX) backup now
+
+.PHONY: backups
+backups: env ## The bases at the target, and the time that can be restored
+	@$(CORTEX) backup list
+
+.PHONY: drill
+drill: env ## Restore the newest backup beside the stack, and read everything back
+	@$(CORTEX) drill
+
+.PHONY: recovery-sheet
+recovery-sheet: env ## What a rebuild needs, the key included: print it, and keep it elsewhere
+	@$(CORTEX) recovery-sheet
+
 ##@ Taking it down
 
 .PHONY: down
@@ -58,11 +76,11 @@ down: env ## Stop the stack; data, secrets and settings stay
 	@$(CORTEX) down
 
 .PHONY: destroy
-destroy: env ## Remove everything but the store (and, later, backups and keys)
+destroy: env ## Remove everything but the store and its backups, after a last base
 	@$(CORTEX) destroy
 
 .PHONY: purge
-purge: env ## Remove the stack with its store; asks for the stack's name
+purge: env ## Remove the stack with its store; backups stay; asks for the stack's name
 	@$(CORTEX) purge $(if $(CONFIRM),--confirm $(CONFIRM))
 
 .PHONY: clean

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import pulumi
+from pydantic import SecretStr
 
 from infra import feasibility, images, names, standing, topologies
 from infra.docker_endpoint import Endpoint
@@ -13,8 +16,10 @@ from infra.settings import Settings, SettingsError, load_settings
 from infra.settings.origins import key_lines
 from infra.settings.problems import placed
 from infra.settings.rules import warnings
+from infra.settings.target import Target
 from infra.sizing import report
-from infra.vocabulary import Role
+from infra.topologies.backup import KEY
+from infra.vocabulary import Role, TargetKind
 
 
 class Refused(Exception):  # noqa: N818 - the stack is refused; nothing went wrong in the program
@@ -96,9 +101,22 @@ def on_docker(stack: str, settings: Settings) -> None:
     pulumi.export("container", made.container)
     pulumi.export("volume", made.volume)
     pulumi.export("image", made.image)
+    if settings.backup.target is not TargetKind.NONE:
+        pulumi.export("backup", _recovery(settings, made.secrets.values))
     if there is not None:
         # What finds its containers; secret where it is one.
         endpoint = Endpoint.of(there)
         pulumi.export("store_host", {"docker": endpoint.docker, "ssh_options": [*endpoint.ssh_options]})
         pulumi.export("store_host_tls", pulumi.Output.secret(dict(endpoint.tls)))
     pulumi.export("memory_limit_bytes", plan.store_group.server.resources.memory_limit_bytes)
+
+
+def _recovery(settings: Settings, secrets: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[dict[str, Any]]:
+    """What the recovery sheet says: the target as it was set, and the key. A secret as a whole."""
+    backup = settings.backup
+    given = backup.encryption_key
+    key = given.get_secret_value() if given else secrets[KEY.key]
+    told = {name: getattr(backup, name) for name in Target.model_fields}
+    shown = {name: bool(value) if isinstance(value, SecretStr) else value for name, value in told.items()}
+    named = {"target": backup.target.value, "package": version("cortex-stack"), "key": key}
+    return pulumi.Output.secret({**shown, **named})

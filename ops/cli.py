@@ -14,17 +14,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.settings import SettingsError
+from ops import backup, lifecycle, recovery_sheet, size, status
 from ops import demo as demo_data
-from ops import lifecycle, size, status
 from ops.stack import Stack, StackError
 from tools import environment, pulumi_cli, setup
 from tools.errors import ToolError
 from tools.progress import Progress
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+backup_app = typer.Typer(no_args_is_help=True, help="Bases and archive: take, list, check.")
+app.add_typer(backup_app, name="backup")
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 StackName = Annotated[str, typer.Option("--stack", "-s", envvar="CORTEX_STACK", help="Name of the stack.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+LastBase = Annotated[bool, typer.Option("--base/--no-base", help="Take a last base first, and read it back.")]
 DEV = "dev"
 
 
@@ -72,25 +76,26 @@ def down(stack: StackName = DEV) -> None:
 
 
 @app.command()
-def destroy(stack: StackName = DEV) -> None:
-    """Remove everything of the stack but its store."""
+def destroy(stack: StackName = DEV, base: LastBase = True) -> None:
+    """Remove everything of the stack but its store and its backups."""
     with _told():
-        lifecycle.destroy(_stack(stack), console)
+        lifecycle.destroy(_stack(stack), console, with_base=base)
 
 
 @app.command()
 def purge(
     stack: StackName = DEV,
     confirm: Annotated[str | None, typer.Option(help="The stack's name, instead of being asked for it.")] = None,
+    base: LastBase = True,
 ) -> None:
-    """Remove the stack with its store. Asks for the stack's name."""
+    """Remove the stack with its store; its backups stay. Asks for the stack's name."""
     with _told():
         typed = (
             confirm if confirm is not None else typer.prompt(f"This deletes all data of stack {stack}. Type its name")
         )
         if typed != stack:
             raise StackError(f"{typed!r} is not the stack's name; nothing was removed")
-        lifecycle.purge(_stack(stack), console)
+        lifecycle.purge(_stack(stack), console, with_base=base)
 
 
 @app.command("status")
@@ -160,6 +165,56 @@ def shell(stack: StackName = DEV) -> None:
         program = os.environ.get("SHELL") or "/bin/sh"
         console.print(f"pulumi is on PATH, stack {stack} is selected; exit leaves this shell")
         raise typer.Exit(pulumi_cli.foreground([], environ, program=[program]))
+
+
+@backup_app.command()
+def now(stack: StackName = DEV, json: AsJson = False) -> None:
+    """Take a base now."""
+    _in_container(stack, backup.BACKUP, "now", json=json)
+
+
+@backup_app.command("list")
+def list_bases(stack: StackName = DEV, json: AsJson = False) -> None:
+    """Show the bases at the target, and the time that can be restored."""
+    _in_container(stack, backup.BACKUP, "list", json=json)
+
+
+@backup_app.command()
+def check(
+    stack: StackName = DEV,
+    json: AsJson = False,
+    read_all: Annotated[bool, typer.Option(help="Read everything, and not only a share of it.")] = False,
+) -> None:
+    """Look whether what is at the target is whole."""
+    _in_container(stack, backup.BACKUP, "check", *(["--read-all"] if read_all else []), json=json)
+
+
+@backup_app.command("status")
+def backup_status(stack: StackName = DEV, json: AsJson = False) -> None:
+    """Show how far archive, bases and drills are."""
+    _in_container(stack, backup.BACKUP, "status", json=json)
+
+
+@app.command()
+def drill(
+    stack: StackName = DEV,
+    to: Annotated[str, typer.Option(help="What to restore: latest, a moment, or the id of a base.")] = "latest",
+    json: AsJson = False,
+) -> None:
+    """Restore a backup beside the stack, read everything back, and report."""
+    _in_container(stack, backup.DRILL, "drill", "--to", to, json=json)
+
+
+@app.command("recovery-sheet")
+def show_recovery_sheet(stack: StackName = DEV) -> None:
+    """Print what a rebuild needs, the key included."""
+    with _told():
+        print(recovery_sheet.sheet(_stack(stack)), end="")
+
+
+def _in_container(stack: str, container: str, *arguments: str, json: bool) -> None:
+    with _told():
+        raise typer.Exit(backup.ask(_stack(stack), container, [*arguments, *(["--json"] if json else [])]))
 
 
 @app.command("size")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from rich.console import Console
 from rich.markup import escape
 
+from ops import backup, recovery_sheet
 from ops.stack import Stack, StackError
 from tools import stack_state
 
@@ -46,17 +49,41 @@ def down(stack: Stack, console: Console) -> None:
     console.print("next: `make up` starts it again")
 
 
-def destroy(stack: Stack, console: Console) -> None:
-    """Remove everything that is not protected: the store stays, in Docker and in the state."""
+def destroy(stack: Stack, console: Console, *, with_base: bool = True) -> None:
+    """Remove everything that is not protected: store and backups stay, in Docker and in the state.
+
+    Args:
+        stack: The stack.
+        console: For the reader.
+        with_base: Take a last base first, and read it back.
+
+    Raises:
+        StackError: The last base could not be taken, and nothing was removed; or Pulumi failed.
+    """
     ensure(stack)
+    if with_base:
+        _last_base(stack, console, "nothing was removed; `cortex destroy --no-base` does without")
     stack.pulumi(["destroy", "--yes", "--skip-preview", "--exclude-protected"])
-    console.print(f"the store is kept in Docker volume {stack.volume}")
+    console.print(f"the store is kept in Docker volume {stack.volume}; backups are kept")
     console.print("next: `make up` brings the stack back with its data, `make purge` deletes it")
 
 
-def purge(stack: Stack, console: Console) -> None:
-    """Remove the stack, its store and its state."""
+def purge(stack: Stack, console: Console, *, with_base: bool = True) -> None:
+    """Remove the stack, its store and its state. Backups stay, and with them the key is told.
+
+    Args:
+        stack: The stack.
+        console: For the reader.
+        with_base: Take a last base first, and read it back.
+
+    Raises:
+        StackError: The last base could not be taken, and nothing was removed; or Pulumi failed.
+    """
     ensure(stack)
+    has_backups = bool(stack.outputs.get("backup"))
+    if with_base:
+        _last_base(stack, console, "nothing was removed; `cortex purge --no-base` does without")
+    sheet = recovery_sheet.sheet(stack) if has_backups else ""
     # Before what tells them is gone.
     hosts = stack.hosts(deployed=True)
     stack.pulumi(["state", "unprotect", "--all", "--yes"])
@@ -66,6 +93,23 @@ def purge(stack: Stack, console: Console) -> None:
         host.docker(["volume", "rm", "--force", stack.volume])
     stack.pulumi(["stack", "rm", "--yes", "--preserve-config"])
     console.print(f"stack {stack.name} and its data are gone")
+    if sheet:
+        console.print("its backups are kept, and this is the last time that their key is shown:\n")
+        print(sheet)
+
+
+def _last_base(stack: Stack, console: Console, otherwise: str) -> None:
+    """Take a last base where the stack has backups."""
+    if not stack.outputs.get("backup"):
+        return
+    for name in stack.start_stopped():
+        console.print(f"started {name}")
+    console.print("taking a last base, and reading it back ...")
+    try:
+        taken = json.loads(backup.last_base(stack))
+    except StackError as error:
+        raise StackError(f"{error}; {otherwise}", error.code) from None
+    console.print(f"base {taken['id']} is at {taken['target']}")
 
 
 def _show_logs(stack: Stack, console: Console) -> None:
