@@ -189,4 +189,4 @@ def test_an_empty_environment_means_the_official_image_and_builder():
 def test_a_chosen_os_image_is_also_the_build_image_unless_there_is_another():
     host = images.BuildHost.from_environment({"CORTEX_OS_IMAGE": "mine:1", "CORTEX_BUILD_CA": "/etc/ca.pem"})
     assert host.arguments == {"OS_IMAGE": "mine:1", "BUILD_IMAGE": "mine:1"}
-    assert (host.layouts, host.ca_bundle) == ((), Path("/etc/ca.pem"))
+    assert (host.contexts, host.ca_bundle) == ((), Path("/etc/ca.pem"))

@@ -13,8 +13,11 @@ from tests.unit.infra.laid_down import BOTH
 from tests.unit.infra.pulumi_recorder import is_secret
 from tests.unit.infra.rendered_stack import IMAGE, PULLED, dev, rendered
 
-NEEDED = {Topology.SINGLE_NODE: ("api", "gateway"), Topology.CLIENT_SERVER: ("api-remote", "chroma", "gateway")}
-FOLDERS = {"api": "api", "api-remote": "api", "chroma": "chroma", "gateway": "gateway"}
+NEEDED = {
+    Topology.SINGLE_NODE: ("api", "backup", "gateway"),
+    Topology.CLIENT_SERVER: ("api-remote", "backup", "chroma", "gateway"),
+}
+FOLDERS = {"api": "api", "api-remote": "api", "backup": "backup", "chroma": "chroma", "gateway": "gateway"}
 
 
 @BOTH
@@ -89,6 +92,7 @@ def host():
             "CORTEX_BUILD_LAYOUT": "oci-layout:///x@sha256:2",
             "CORTEX_PACKAGES_IMAGE": "cortex-packages:1",
             "CORTEX_PACKAGES_LAYOUT": "oci-layout:///x@sha256:3",
+            "CORTEX_BACKUP_TOOLS": "/cache/backup-tools/0123456789ab",
         }
     )
 
@@ -100,7 +104,8 @@ def test_facts_of_the_build_host_reach_the_builds(host):
         "cortex-build:1": {"location": "oci-layout:///x@sha256:2"},
     }
     packages = {"cortex-packages:1": {"location": "oci-layout:///x@sha256:3"}}
-    for name, named in (("api", own), ("gateway", own | packages)):
+    tools = {"cortex-backup-tools:0123456789ab": {"location": "/cache/backup-tools/0123456789ab"}}
+    for name, named in (("api", own), ("gateway", own | packages), ("backup", own | tools)):
         built = recorder.one(IMAGE, name).inputs
         assert built["builder"] == {"name": "cortex"}
         assert built["network"] == "host"
@@ -108,8 +113,23 @@ def test_facts_of_the_build_host_reach_the_builds(host):
         assert built["context"]["named"] == named
 
 
-def test_only_the_gateway_adds_packages(host):
+def test_only_the_gateway_adds_packages_and_only_backup_its_tools(host):
     """The others are not built anew when those change."""
     made = images.specs(load_settings({}, "dev"))
-    assert "PACKAGES_IMAGE" not in host.arguments_of(made["api"])
-    assert host.arguments_of(made["gateway"])["PACKAGES_IMAGE"] == "cortex-packages:1"
+    given = {name: host.arguments_of(spec).items() - host.arguments.items() for name, spec in made.items()}
+    adding = {name: dict(arguments) for name, arguments in given.items() if not name.startswith("api")}
+    assert adding == {
+        "backup": {"BACKUP_TOOLS": "cortex-backup-tools:0123456789ab"},
+        "chroma": {},
+        "gateway": {"PACKAGES_IMAGE": "cortex-packages:1"},
+    }
+
+
+def test_backup_tools_are_known_by_their_folders_name_whether_they_are_there_or_not(host):
+    """So a preview needs none, and another folder of the same name is the same image."""
+    spec = images.specs(load_settings({}, "dev"))["backup"]
+    elsewhere = images.BuildHost.from_environment({"CORTEX_BACKUP_TOOLS": "/home/other/0123456789ab"})
+    assert elsewhere.backup_tools == host.backup_tools
+    newer = images.BuildHost.from_environment({"CORTEX_BACKUP_TOOLS": "/home/other/ba9876543210"})
+    tags = [spec.content_tag(each.arguments_of(spec)) for each in (elsewhere, newer, images.BuildHost())]
+    assert len(set(tags)) == 3
