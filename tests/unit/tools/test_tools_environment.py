@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import acquire, environment, image_builder, os_image
+from tools import acquire, backup_tools, environment, image_builder, os_image
 from tools.binaries import built_folder, find_all, vendor_folder
 from tools.errors import ToolError
 from tools.host import Host, this_host
@@ -81,6 +81,7 @@ def test_asking_twice_changes_nothing(built: Locations) -> None:
         {"PULUMI_SKIP_UPDATE_CHECK": "false"},
         {"PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "false"},
         {"CORTEX_OS_IMAGE": "registry.example/python:3.12"},
+        {"CORTEX_BACKUP_TOOLS": "/somewhere/programs"},
         {"CORTEX_BUILDER": "mine", "CORTEX_BUILD_NETWORK": "none"},
         {"DOCKER_HOST": "tcp://10.0.0.1:2376"},
     ],
@@ -149,6 +150,17 @@ def test_a_shell_of_ours_learns_of_a_new_os_image(with_own_builder: Locations) -
     shutil.rmtree(os_image.target(with_own_builder, this_host()))
     add_os_image(with_own_builder, created="2027-01-01T00:00:00Z")
     assert environment.environment(before)["CORTEX_OS_IMAGE"] != before["CORTEX_OS_IMAGE"]
+
+
+def test_the_backup_tools_are_named_before_they_are_there(built: Locations) -> None:
+    env = environment.environment(given())
+    assert env["CORTEX_BACKUP_TOOLS"] == str(backup_tools.target(built))
+    assert not backup_tools.target(built).exists()
+
+
+def test_a_shell_of_ours_learns_of_newer_backup_tools(built: Locations) -> None:
+    before = environment.environment(given()) | {"CORTEX_BACKUP_TOOLS": str(built.backup_tools / "0123456789ab")}
+    assert environment.environment(before)["CORTEX_BACKUP_TOOLS"] == str(backup_tools.target(built))
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"])

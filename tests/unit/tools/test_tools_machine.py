@@ -212,6 +212,7 @@ def test_the_doctor_finds_an_empty_machine_wanting(where: Locations, bare_path: 
     command(bare_path, "docker", AWAY)
     missing = {check.name for check in doctor.check(where, this_host()) if not check.present}
     assert missing >= {"Docker engine", "pulumi", "pulumi-resource-docker", "image builder", "passphrase"}
+    assert missing >= {"litestream", "restic", "rclone"}
     assert doctor.main(console) == 1
     assert not where.state.exists()  # looking changes nothing
 

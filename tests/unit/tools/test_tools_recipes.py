@@ -13,12 +13,12 @@ from tools.errors import ToolError
 from tools.go_toolchain import Go
 from tools.host import Host
 from tools.locations import Locations
-from tools.versions import ALWAYS, BUILDKIT, PULUMI
+from tools.versions import ALWAYS, BACKUP, BUILDKIT, PULUMI
 
 FAKE_GO = """#!/bin/sh
 for last; do [ "$previous" = -o ] && out=$last; previous=$last; done
 case "$1" in
-build) echo run >>"$LOG"; echo {content} >"$out/thing"; {after} ;;
+build) echo $GOOS $GOARCH >>"$LOG"; echo {content} >"$out/thing"; {after} ;;
 esac
 """
 
@@ -55,7 +55,7 @@ def test_every_recipe_can_be_read_and_has_a_complete_module(name: str) -> None:
 
 
 def test_tools_and_recipes_agree() -> None:
-    for tool in (*ALWAYS, BUILDKIT):
+    for tool in (*ALWAYS, *BACKUP, BUILDKIT):
         recipes = [recipe.load(name) for name in tool.recipes]
         assert {name for one in recipes for name in one.binaries} == set(tool.binaries)
         assert recipes[0].version == tool.version
@@ -63,10 +63,11 @@ def test_tools_and_recipes_agree() -> None:
 
 @pytest.mark.parametrize("change", ["go.mod", "recipe.toml", "new.go"])
 def test_any_change_of_a_recipe_changes_its_key(change: str, thing: recipe.Recipe, host: Host) -> None:
-    before = thing.key(host)
+    before, before_anywhere = thing.key(host), thing.key_of_any_host()
     path = thing.folder / change
     path.write_text((path.read_text() if path.exists() else "") + "\n")
     assert thing.key(host) != before
+    assert thing.key_of_any_host() != before_anywhere
 
 
 def test_the_key_depends_on_the_platform_and_on_nothing_else(thing: recipe.Recipe, host: Host, tmp_path: Path) -> None:
@@ -84,6 +85,18 @@ def test_a_build_is_kept_and_not_repeated(
     assert (thing.target(where, host) / "thing").read_text() == "built\n"
     assert (thing.target(where, host) / "thing").stat().st_mode & 0o111
     assert runs(tmp_path) == 1
+
+
+def test_it_is_built_for_the_host_that_it_runs_on(
+    thing: recipe.Recipe, where: Locations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by a shell that is set up to build for another."""
+    monkeypatch.setenv("GOOS", "windows")
+    go = fake_go(tmp_path, monkeypatch)
+    for arch in ("amd64", "arm64"):
+        go_build.build_all([thing], go, where, Host("linux", arch))
+    assert (tmp_path / "runs").read_text() == "linux amd64\nlinux arm64\n"
+    assert thing.target(where, Host("linux", "amd64")) != thing.target(where, Host("linux", "arm64"))
 
 
 def test_an_interrupted_build_leaves_nothing_half_made_and_starts_again(

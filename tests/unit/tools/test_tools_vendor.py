@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tools.host import Host
 from tools.locations import Locations
 from tools.progress import Step
 from tools.vendor import Vendor
-from tools.versions import DOCKER, PULUMI
+from tools.versions import DOCKER, LITESTREAM, PULUMI, RCLONE, RESTIC, Tool
 
 
 def nothing_left(where: Locations) -> bool:
@@ -106,11 +107,48 @@ def test_an_archive_that_lacks_a_binary_is_refused(vendor: Server, where: Locati
     assert find(PULUMI, where, host) is None
 
 
-def test_what_is_no_archive_is_refused(vendor: Server, where: Locations, host: Host) -> None:
-    publish(vendor, DOCKER, host, b"<html>please log in to the proxy</html>")
+@pytest.mark.parametrize("tool", [DOCKER, RESTIC], ids=["tar", "bz2"])
+def test_what_is_no_archive_is_refused(tool: Tool, vendor: Server, where: Locations, host: Host) -> None:
+    publish(vendor, tool, host, b"<html>please log in to the proxy</html>")
     with pytest.raises(RefusedError, match="cannot be unpacked"):
-        Vendor(where, host).fetch(DOCKER)
-    assert find(DOCKER, where, host) is None
+        Vendor(where, host).fetch(tool)
+    assert find(tool, where, host) is None
+
+
+def test_a_compressed_binary_is_unpacked(vendor: Server, where: Locations, host: Host) -> None:
+    path = publish(vendor, RESTIC, host, bz2.compress(b"#!/bin/sh\necho restic\n"))
+    assert path.endswith("_linux_amd64.bz2")
+    binary = Vendor(where, host).fetch(RESTIC) / "restic"
+    assert binary.read_bytes() == b"#!/bin/sh\necho restic\n"
+    assert binary.stat().st_mode & 0o111
+
+
+def test_a_compressed_binary_that_ends_too_early_is_refused(vendor: Server, where: Locations, host: Host) -> None:
+    publish(vendor, RESTIC, host, bz2.compress(b"x" * 100_000)[:-10])
+    with pytest.raises(RefusedError, match="cannot be unpacked"):
+        Vendor(where, host).fetch(RESTIC)
+    assert find(RESTIC, where, host) is None
+
+
+@pytest.mark.parametrize(
+    ("tool", "arch", "name"),
+    [
+        (LITESTREAM, "amd64", f"litestream-{LITESTREAM.version}-linux-x86_64.tar.gz"),
+        (LITESTREAM, "arm64", f"litestream-{LITESTREAM.version}-linux-arm64.tar.gz"),
+        (RESTIC, "arm64", f"restic_{RESTIC.version}_linux_arm64.bz2"),
+    ],
+)
+def test_archives_are_asked_for_by_the_vendors_names(tool: Tool, arch: str, name: str) -> None:
+    assert tool.release is not None
+    archive, checksums = tool.release.for_host(Host("linux", arch), tool.version)
+    assert archive.rpartition("/")[2] == name
+    assert archive.rpartition("/")[0] == checksums.rpartition("/")[0]
+
+
+def test_rclone_is_never_downloaded(vendor: Server, where: Locations, host: Host) -> None:
+    with pytest.raises(OutOfReachError, match="not downloaded from the vendor"):
+        Vendor(where, host).fetch(RCLONE)
+    assert not vendor.requests
 
 
 @pytest.fixture
