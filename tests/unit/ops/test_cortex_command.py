@@ -145,7 +145,7 @@ def test_a_purge_that_fails_half_way_deletes_no_volume(command, programs):
 
 
 def test_destroy_spares_what_is_protected(command, programs):
-    programs.add("pulumi", ("destroy", "", 0))
+    programs.add("pulumi", ("stack output", "{}", 0), ("destroy", "", 0))
     code, _, err = command("destroy", "--stack", "prod")
     assert code == 0
     assert programs.calls == ["pulumi destroy --yes --skip-preview --exclude-protected --stack prod"]
