@@ -68,3 +68,7 @@ class Busy(BackupError):  # noqa: N818
 
 class NoBase(BackupError):  # noqa: N818
     """There is no base, or not the one that was asked for."""
+
+
+class NoRepository(NoBase):
+    """No base was ever made at the target, or all that was there is gone."""

@@ -21,6 +21,8 @@ _QUICK = ("--contimeout", "5s", "--timeout", "15s", "--retries", "1", "--low-lev
 _STEADY = ("--contimeout", "10s", "--timeout", "60s", "--retries", "2", "--low-level-retries", "3")
 _QUICK_LIMIT_S = 30.0
 _STEADY_LIMIT_S = 300.0
+_LONG_LIMIT_S = 24 * 3_600.0
+"""For as much as a whole store; a connection that stands still ends sooner."""
 _NOT_FOUND_CODES = frozenset({3, 4})
 """Exit codes of rclone: the directory, the file does not exist."""
 # What rclone, its libraries and servers say, in the order in which it counts.
@@ -148,6 +150,24 @@ class Target:
         """Remove an encrypted folder that is there, with all in it."""
         self._done(self._rclone("purge", f"sealed:{sealed_path}"))
 
+    def fetch(self, sealed_path: str, folder: Path) -> None:
+        """Copy the encrypted files of a folder that is there into a local one."""
+        self._done(self._rclone("copyto", f"sealed:{sealed_path}", str(folder)))
+
+    def fetch_some(self, sealed_path: str, names: Sequence[str], folder: Path) -> None:
+        """Copy some of the encrypted files below a folder into a local one, under the same names."""
+        listed = write_private(self.folder / "wanted", "".join(f"{name}\n" for name in names))
+        self._done(
+            self._rclone(
+                "copy", "--files-from-raw", str(listed), "--no-traverse", f"sealed:{sealed_path}", str(folder), long=True
+            )
+        )
+
+    @staticmethod
+    def is_known(said: str) -> bool:
+        """Whether what a tool said is about the place itself."""
+        return any(re.search(pattern, said, re.IGNORECASE) for pattern, _, _ in _MEANINGS)
+
     def explained(self, said: str) -> BackupError:
         """What a tool said about the target, as an error that tells what to do."""
         for pattern, kind, meaning in _MEANINGS:
@@ -155,9 +175,11 @@ class Target:
                 return kind(f"{self.words} {meaning} ({_last_line(said)}).")
         return ToolFailed(f"{self.words} cannot be used: {_last_line(said)}")
 
-    def _rclone(self, verb: str, *arguments: str, given: bytes = b"", quick: bool = False) -> Ran:
+    def _rclone(
+        self, verb: str, *arguments: str, given: bytes = b"", quick: bool = False, long: bool = False
+    ) -> Ran:
         options: Sequence[str] = _QUICK if quick else _STEADY
-        limit_s = _QUICK_LIMIT_S if quick else _STEADY_LIMIT_S
+        limit_s = _LONG_LIMIT_S if long else _QUICK_LIMIT_S if quick else _STEADY_LIMIT_S
         try:
             return run(
                 (RCLONE, verb, *options, *arguments),
