@@ -29,7 +29,7 @@ def modules(program: bytes) -> Iterator[tuple[str, str]]:
     rows = [line.split("\t") for line in listed[FRAME_BYTES:-FRAME_BYTES].splitlines()]
     for number, row in enumerate(rows):
         replaced = number + 1 < len(rows) and rows[number + 1][0] == "=>"
-        if row[0] == "=>" or (row[0] in {"mod", "dep"} and not replaced and row[2].startswith("v")):
+        if row[0] in {"mod", "dep", "=>"} and not replaced and row[2].startswith("v"):
             yield row[1], row[2]
 
 
