@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tools.acquire import uv_command
+from tools.locations import locations
 from tools.versions import BACKUP
 
 ROOT = Path(__file__).parents[3]
@@ -28,7 +31,8 @@ def programs():
 
 
 def test_list_is_what_the_command_writes_and_holds_five_things(tmp_path):
-    subprocess.run(["sh", str(IMAGE / "lock.sh"), str(tmp_path)], check=True)
+    told = {**os.environ, "PATH": f"{uv_command(locations()).parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["sh", str(IMAGE / "lock.sh"), str(tmp_path)], env=told, check=True)
     written = (IMAGE / "requirements.lock").read_text()
     assert (tmp_path / "requirements.lock").read_text() == written, "run sh images/backup/lock.sh"
     names = re.findall(r"^[a-z-]+", written, re.MULTILINE)
