@@ -72,3 +72,7 @@ class NoBase(BackupError):  # noqa: N818
 
 class NoRepository(NoBase):
     """No base was ever made at the target, or all that was there is gone."""
+
+
+class NotEmpty(BackupError):  # noqa: N818
+    """There is a store where one should be restored."""

@@ -157,11 +157,8 @@ class Target:
     def fetch_some(self, sealed_path: str, names: Sequence[str], folder: Path) -> None:
         """Copy some of the encrypted files below a folder into a local one, under the same names."""
         listed = write_private(self.folder / "wanted", "".join(f"{name}\n" for name in names))
-        self._done(
-            self._rclone(
-                "copy", "--files-from-raw", str(listed), "--no-traverse", f"sealed:{sealed_path}", str(folder), long=True
-            )
-        )
+        options = ("--files-from-raw", str(listed), "--no-traverse")
+        self._done(self._rclone("copy", *options, f"sealed:{sealed_path}", str(folder), long=True))
 
     @staticmethod
     def is_known(said: str) -> bool:
@@ -175,9 +172,7 @@ class Target:
                 return kind(f"{self.words} {meaning} ({_last_line(said)}).")
         return ToolFailed(f"{self.words} cannot be used: {_last_line(said)}")
 
-    def _rclone(
-        self, verb: str, *arguments: str, given: bytes = b"", quick: bool = False, long: bool = False
-    ) -> Ran:
+    def _rclone(self, verb: str, *arguments: str, given: bytes = b"", quick: bool = False, long: bool = False) -> Ran:
         options: Sequence[str] = _QUICK if quick else _STEADY
         limit_s = _LONG_LIMIT_S if long else _QUICK_LIMIT_S if quick else _STEADY_LIMIT_S
         try:

@@ -12,9 +12,11 @@ from pathlib import Path
 from store import database
 from store.catalog import is_index_folder
 from store.errors import StoreError, StoreReadOnly, TargetNotEmpty
+from store.lock_file import DIRECTORY
 
 _NAME = ".partial"
-_IGNORED = frozenset({"lost+found", _NAME})
+_IGNORED = frozenset({"lost+found", DIRECTORY, _NAME})
+"""None of it is data."""
 
 
 @contextlib.contextmanager
@@ -55,6 +57,15 @@ def staged(target: Path) -> Iterator[Path]:
             raise
     finally:
         os.close(held)
+
+
+def is_empty(target: Path) -> bool:
+    """Whether a directory holds nothing that a copy would be written over."""
+    try:
+        _check_empty(target)
+    except TargetNotEmpty:
+        return False
+    return True
 
 
 def copy_file(source: Path, target: Path) -> None:
