@@ -47,6 +47,7 @@ class SftpTarget:
     port: int
     user: str
     path: str
+    """Empty for where the user arrives."""
     private_key: str = field(repr=False)
     host_key: str
     """As in `known_hosts`, without the name."""
@@ -164,7 +165,7 @@ def _target(part: Reader) -> AnyTarget:
             host=part.text("host", "backup.example.org"),
             port=part.whole("port", 1, 65_535, 22),
             user=part.text("user", "backup"),
-            path=part.text("path", "cortex"),
+            path=part.text("path", "cortex", empty=True),
             private_key=part.secret("private_key"),
             host_key=part.checked("host_key", _check_host_key, "ssh-ed25519 AAAA…"),
         )

@@ -14,7 +14,7 @@ from store.lock_file import DIRECTORY
 
 from backup.ltx import newest_transaction
 
-_NAME = "lineage.json"
+_NAME, _ORIGIN = "lineage.json", "restored.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,15 @@ def write(store: Path, lineage: Lineage) -> None:
         out.flush()
         os.fsync(out.fileno())
     temporary.replace(file)
+
+
+def origin(store: Path) -> dict[str, object] | None:
+    """From what the store was restored, as whoever did it noted in `.cortex/restored.json`; None when it was not."""
+    try:
+        found = json.loads((store / DIRECTORY / _ORIGIN).read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def position(store: Path, staging: Path) -> Position | None:

@@ -52,6 +52,7 @@ class Repository:
         """Args: cache: a folder for restic's copy of the repository's indexes."""
         self._target = target
         self._options: tuple[str, ...] = ()
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         if isinstance(target.settings, DirectoryTarget):
             # restic's own way to a directory gives no file its name before it is whole; rclone's does.
             self.location = str(Path(target.settings.path) / BASES)
@@ -68,6 +69,7 @@ class Repository:
             "RESTIC_PASSWORD_FILE": str(write_private(target.folder / "restic-password", target.keys.restic_password)),
             "RESTIC_CACHE_DIR": str(cache),
             "RESTIC_PROGRESS_FPS": "0.1",
+            "TMPDIR": str(cache),  # /tmp may be memory, and a pack takes 16 MiB
         }
 
     def make(self) -> None:

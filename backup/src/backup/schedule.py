@@ -47,7 +47,7 @@ class Schedule:
     def _slots(self, after_s: float) -> Iterator[float]:
         if self.expression == NEVER:
             return
-        start = datetime.datetime.fromtimestamp(after_s, zoneinfo.ZoneInfo(self.time_zone))
+        start = datetime.datetime.fromtimestamp(after_s, _zone(self.time_zone))
         for slot in CronSim(self.expression, start):
             yield slot.timestamp()
 
@@ -81,6 +81,10 @@ def check_time_zone(text: str) -> None:
         ValueError: saying so.
     """
     try:
-        zoneinfo.ZoneInfo(text)
+        _zone(text)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
         raise ValueError("is no time zone that is known here") from None
+
+
+def _zone(name: str) -> datetime.tzinfo:
+    return datetime.UTC if name == "UTC" else zoneinfo.ZoneInfo(name)  # an image may have no time zones at all

@@ -1,0 +1,87 @@
+"""Is what lies at the target still what was written there?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from backup import lineage, ltx, records
+from backup.bases import Base, find_all, repository
+from backup.config import Config
+from backup.gateway import LOG
+from backup.target import Target
+from backup.turn import turn
+
+_DAY_S = 86_400.0
+_SHARES = 7
+"""Each day another seventh of the bases' data is read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was found; nothing, when all is well."""
+
+    problems: tuple[str, ...]
+    archive_gap: str
+    """Why the present lineage cannot be restored to its end; empty when it can."""
+    bases: int
+    read: str
+    """Share of the bases' data that was read back."""
+    seconds: float
+
+
+def check(config: Config, target: Target, scratch: Path, *, read_all: bool = False, wait_s: float = 0.0) -> Check:
+    """Look at bases, manifests and archive. Nothing is removed but data that no base needs, when nothing is wrong.
+
+    Args:
+        config: the configuration.
+        target: as opened from it.
+        scratch: for restic's cache.
+        read_all: read all data of the bases back, not only today's share.
+        wait_s: how long to wait for a base or a removal.
+
+    Raises:
+        BackupError: it could not be looked.
+    """
+    started_s = time.monotonic()
+    with turn(config.store, "a check", wait_s):
+        target.check()
+        at = repository(target, scratch)
+        bases = find_all(target, at, mend=True)
+        share = "100%" if read_all else _share_of(time.time())
+        problems = _of_bases(bases)
+        if bases:
+            found = at.check(share)
+            problems += [found] if found else []
+            if not found:
+                at.prune()
+        gap = _archive_gap(config, target)
+        problems += [gap] if gap else []
+    return Check(tuple(problems), gap, len(bases), share, time.monotonic() - started_s)
+
+
+def archive_gap(target: Target, known: str) -> str:
+    """Why a lineage cannot be restored to its end; empty when it can, as far as names and sizes tell."""
+    found = (ltx.piece(entry.path, entry.bytes) for entry in target.entries(f"{LOG}/{known}", recursive=True))
+    gap = ltx.gap([each for each in found if each is not None])
+    return f"the archive {known}: {gap}" if gap else ""
+
+
+def _archive_gap(config: Config, target: Target) -> str:
+    known = lineage.read(config.store)
+    if known is None:
+        return ""
+    record = records.read(target, records.LINEAGES, known.id)
+    if record is None:
+        return f"the archive {known.id}: its record is not there, or damaged"
+    # Before its first snapshot has arrived, a lineage has nothing to be restored.
+    return archive_gap(target, known.id) if record.get("whole_s") is not None else ""
+
+
+def _of_bases(bases: tuple[Base, ...]) -> list[str]:
+    return [f"the manifest of base {base.id[:8]} cannot be read" for base in bases if base.manifest is None]
+
+
+def _share_of(now_s: float) -> str:
+    return f"{int(now_s // _DAY_S) % _SHARES + 1}/{_SHARES}"
