@@ -133,5 +133,5 @@ def test_build_context_is_an_allow_list():
 
 
 def test_build_scripts_are_sh():
-    for script in ("lock.sh", "build/install.sh"):
+    for script in ("lock.sh", *(f"build/{name}.sh" for name in ("app", "install", "user"))):
         subprocess.run(["sh", "-n", str(API / script)], check=True)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# user.sh: give the image the user that it runs as, and take away what nobody may need there: programs that run as
+# user.sh: give an image the user that it runs as, and take away what nobody may need there: programs that run as
 # somebody else, and pip. The user is written by hand, since not every OS image has useradd.
 set -eu
 echo "cortex:x:10001:10001:cortex:/tmp:/usr/sbin/nologin" >>/etc/passwd
