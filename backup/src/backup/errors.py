@@ -76,3 +76,7 @@ class NoRepository(NoBase):
 
 class NotEmpty(BackupError):  # noqa: N818
     """There is a store where one should be restored."""
+
+
+class DrillFailed(BackupError):  # noqa: N818
+    """What a backup was restored to does not answer as it must."""
