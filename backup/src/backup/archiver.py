@@ -14,8 +14,7 @@ import time
 
 from healthcheck.output import Log
 from store.archiving import Archiving, is_wanted_closed
-from store.database import database_path, opened_to_read
-from store.preparation import check_prepared
+from store.database import database_path
 
 import store
 from backup import continuing, lineage, litestream, ltx, records, sizes
@@ -25,6 +24,7 @@ from backup.config import Config
 from backup.errors import BackupError
 from backup.gateway import LOG, Gateway
 from backup.private import write_private
+from backup.readiness import waits_for
 from backup.target import Target
 
 TURN_S = 0.5
@@ -79,6 +79,11 @@ class Archiver:
         self._anew_because = why
 
     @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
     def pids(self) -> dict[str, int]:
         """Ids of the running processes by name."""
         found = {"litestream": self._litestream.pid if self._litestream else None, "rclone": self._gateway.pid}
@@ -111,9 +116,8 @@ class Archiver:
             _Anew: it goes on with a new lineage.
             BackupError, StoreError, OSError: it is to be tried again later.
         """
-        waits_for = self._not_ready()
-        if waits_for:
-            self._show(running=False, measured_lag_s=None, why=waits_for)
+        if first := waits_for(self._config.store):
+            self._show(running=False, measured_lag_s=None, why=first)
             self._stopping.wait(_WAIT_S)
             return
         self._target.check()
@@ -127,19 +131,6 @@ class Archiver:
                 self._watch(last)
             finally:
                 self._end()
-
-    def _not_ready(self) -> str:
-        """What it waits for before it may open the database; empty when it may."""
-        if not self._database.exists():
-            return "waits for the server to make the store"
-        if is_wanted_closed(self._config.store):
-            return "the database is closed for a moment: it is prepared, mended or maintained"
-        with opened_to_read(self._config.store) as database:
-            try:
-                check_prepared(self._config.store, database)
-            except store.NotPrepared:
-                return "waits for the guard to prepare the store"
-        return ""
 
     def _continued(self) -> ltx.Header | None:
         """The header after which the lineage goes on; None when a new one was begun."""

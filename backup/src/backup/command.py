@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from healthcheck.output import Pump
+from healthcheck.output import MAX_LINE_BYTES, Pump
 from healthcheck.processes import LOW_PRIORITY
 
 from backup.errors import ToolFailed, ToolMissing
@@ -114,7 +114,11 @@ class Running:
     """A tool that runs until it is stopped. It dies with the thread that starts it."""
 
     def __init__(
-        self, command: Sequence[str], variables: Mapping[str, str], hear: Callable[[bytes, str], None]
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        hear: Callable[[bytes, str], None],
+        max_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
         """Start it.
 
@@ -122,6 +126,7 @@ class Running:
             command: its name and arguments.
             variables: all of its environment.
             hear: gets each line of its output, and the stream's name; called in another thread.
+            max_line_bytes: longer lines are cut.
 
         Raises:
             ToolMissing: it is not there.
@@ -141,7 +146,7 @@ class Running:
         streams = {os.dup(self._process.stdout.fileno()): "stdout", os.dup(self._process.stderr.fileno()): "stderr"}
         self._process.stdout.close()
         self._process.stderr.close()
-        self._pump = Pump(streams, hear)
+        self._pump = Pump(streams, hear, max_line_bytes)
 
     @property
     def pid(self) -> int:
@@ -152,10 +157,14 @@ class Running:
         """Its exit code, negative for a signal; None while it runs."""
         return self._process.poll()
 
+    def finish_output(self) -> None:
+        """Wait a little until all that it said before its end is heard."""
+        self._pump.finish(_OUTPUT_LIMIT_S)
+
     def stop(self, grace_s: float) -> int:
         """Ask it to end, and kill it after the grace; its exit code, negative for a signal."""
         _end(self._process, grace_s)
-        self._pump.finish(_OUTPUT_LIMIT_S)
+        self.finish_output()
         return self._process.returncode
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backup.config_reader import Reader, read_object
+from backup.errors import BadConfig
 from backup.retention import Keep
 from backup.schedule import Schedule, check_expression, check_time_zone
 
@@ -97,6 +98,19 @@ def config_path(environment: Mapping[str, str] = os.environ) -> Path:
 def scratch_path(environment: Mapping[str, str] = os.environ) -> Path:
     """Where copies and restores are put together."""
     return Path(environment.get(SCRATCH_VARIABLE, DEFAULT_SCRATCH))
+
+
+def listen_address(environment: Mapping[str, str] = os.environ) -> tuple[str, int]:
+    """Host and port of the daemon's endpoints.
+
+    Raises:
+        BadConfig: they are none.
+    """
+    text = environment.get(LISTEN_VARIABLE, DEFAULT_LISTEN)
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise BadConfig([f"{LISTEN_VARIABLE}={text!r} is not host:port, for example {DEFAULT_LISTEN}"])
+    return host.strip("[]"), int(port)
 
 
 def load(path: Path) -> Config:

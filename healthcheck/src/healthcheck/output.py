@@ -22,10 +22,11 @@ _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 class Log:
     """Writes whole lines to standard output, from any thread."""
 
-    def __init__(self, stack: str, descriptor: int = 1) -> None:
-        """Args: stack: put into every line of the guard. descriptor: where the lines go."""
+    def __init__(self, stack: str, descriptor: int = 1, logger: str = "guard") -> None:
+        """Args: stack: put into every line. descriptor: where the lines go. logger: whose own lines these are."""
         self._stack = stack
         self._descriptor = descriptor
+        self._logger = logger
         self._lock = threading.Lock()
         self.dropped = 0
         """Lines that nobody took: the reader of standard output stands still, or is gone."""
@@ -55,11 +56,11 @@ class Log:
                 self.dropped += 1
 
     def _say(self, level: str, message: str, fields: dict[str, object]) -> None:
-        line = {"message": message, **fields, **_frame(level, "guard", self._stack)}
+        line = {"message": message, **fields, **_frame(level, self._logger, self._stack)}
         raw = json.dumps(line, ensure_ascii=False, default=str).encode(errors="replace")
         if len(raw) > _OWN_LINE_BYTES:
             shortened = {name: str(value)[:500] for name, value in list(fields.items())[:6]}
-            line = {"message": message, **shortened, "cut": True, **_frame(level, "guard", self._stack)}
+            line = {"message": message, **shortened, "cut": True, **_frame(level, self._logger, self._stack)}
             raw = json.dumps(line).encode(errors="replace")
         if not self._lock.acquire(timeout=_SAY_WAIT_S):
             self.dropped += 1

@@ -1,0 +1,13 @@
+"""The commands of `python -m backup`, in the order in which the help lists them."""
+
+from backup.commands import check, list_, now, retain, run, status
+from backup.commands.command import Command
+
+COMMANDS: tuple[Command, ...] = (
+    run.COMMAND,
+    now.COMMAND,
+    list_.COMMAND,
+    check.COMMAND,
+    status.COMMAND,
+    retain.COMMAND,
+)
