@@ -109,7 +109,7 @@ def _last_base(stack: Stack, console: Console, otherwise: str) -> None:
         taken = json.loads(backup.last_base(stack))
     except StackError as error:
         raise StackError(f"{error}; {otherwise}", error.code) from None
-    console.print(f"base {taken['id']} is at {taken['target']}")
+    console.print(f"base {taken['id'][:8]} has {taken['records']:,} records, and was read back")
 
 
 def _show_logs(stack: Stack, console: Console) -> None:

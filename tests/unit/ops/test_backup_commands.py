@@ -93,13 +93,13 @@ def test_a_last_base_is_taken_and_read_back_before_anything_goes(command, progra
     programs.add(
         "docker",
         *THERE,
-        ("backup now", '{"id": "0123abcd", "target": "the bucket b-1"}\n', 0),
+        ("backup now", '{"id": "0123abcd99", "records": 1234}\n', 0),
         ("backup check", "{}", 0),
         ("volume rm", "", 0),
     )
     code, out, err = command(*how)
     assert code == 0, err
-    assert "base 0123abcd is at the bucket b-1" in err
+    assert "base 0123abcd has 1,234 records" in err
     calls = programs.calls
     taken, read_back, gone = (
         next(number for number, call in enumerate(calls) if words in call)
@@ -115,7 +115,7 @@ def test_a_last_base_is_taken_and_read_back_before_anything_goes(command, progra
 def test_nothing_goes_without_a_last_base_unless_told_to(command, programs, how, failing):
     programs.add("pulumi", UP, ("stack ls", "[]", 0), ("state", "", 0), ("destroy", "", 0), ("stack", "", 0))
     programs.add(
-        "docker", *THERE, (failing, "no room\n", 65), ("backup now", '{"id": "0", "target": "t"}', 0), ("volume", "", 0)
+        "docker", *THERE, (failing, "no room\n", 65), ("backup now", '{"id": "0", "records": 0}', 0), ("volume", "", 0)
     )
     code, _, err = command(*how)
     assert code == 65

@@ -1,6 +1,6 @@
 """The commands of `python -m backup`, in the order in which the help lists them."""
 
-from backup.commands import check, list_, now, retain, run, status
+from backup.commands import check, drill, drilling, list_, now, reports, restore, retain, run, state, status
 from backup.commands.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -10,4 +10,9 @@ COMMANDS: tuple[Command, ...] = (
     check.COMMAND,
     status.COMMAND,
     retain.COMMAND,
+    restore.COMMAND,
+    state.COMMAND,
+    drill.COMMAND,
+    drilling.COMMAND,
+    reports.COMMAND,
 )
