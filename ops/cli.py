@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.settings import SettingsError
-from ops import backup, lifecycle, recovery_sheet, size, status
+from ops import backup, lifecycle, recovery_sheet, restoring, size, status
 from ops import demo as demo_data
 from ops.stack import Stack, StackError
 from tools import environment, pulumi_cli, setup
@@ -90,11 +91,7 @@ def purge(
 ) -> None:
     """Remove the stack with its store; its backups stay. Asks for the stack's name."""
     with _told():
-        typed = (
-            confirm if confirm is not None else typer.prompt(f"This deletes all data of stack {stack}. Type its name")
-        )
-        if typed != stack:
-            raise StackError(f"{typed!r} is not the stack's name; nothing was removed")
+        _confirmed(stack, confirm, f"This deletes all data of stack {stack}")
         lifecycle.purge(_stack(stack), console, with_base=base)
 
 
@@ -205,11 +202,33 @@ def drill(
     _in_container(stack, backup.DRILL, "drill", "--to", to, json=json)
 
 
+@app.command()
+def restore(
+    to: Annotated[str, typer.Option(help="What to restore: latest, a moment, or the id of a base.")] = "latest",
+    into: Annotated[Path | None, typer.Option(help="A directory of this host, not the stack's own data.")] = None,
+    stack: StackName = DEV,
+    confirm: Annotated[str | None, typer.Option(help="The stack's name, instead of being asked for it.")] = None,
+) -> None:
+    """Restore a backup: into a directory, or in place of the stack's data, which is moved aside first."""
+    with _told():
+        if into is not None:
+            raise typer.Exit(restoring.into_directory(_stack(stack), to, into))
+        _confirmed(stack, confirm, f"This stops stack {stack}, and moves its data aside")
+        raise typer.Exit(restoring.in_place(_stack(stack), to))
+
+
 @app.command("recovery-sheet")
 def show_recovery_sheet(stack: StackName = DEV) -> None:
     """Print what a rebuild needs, the key included."""
     with _told():
         print(recovery_sheet.sheet(_stack(stack)), end="")
+
+
+def _confirmed(stack: str, confirm: str | None, what: str) -> None:
+    """Have the stack's name typed before something that nobody does by accident."""
+    typed = confirm if confirm is not None else typer.prompt(f"{what}. Type its name")
+    if typed != stack:
+        raise StackError(f"{typed!r} is not the stack's name; nothing was done")
 
 
 def _in_container(stack: str, container: str, *arguments: str, json: bool) -> None:

@@ -111,7 +111,7 @@ def test_pulumis_own_refusal_is_passed_on_with_its_exit_code(command, programs):
 def test_purge_refuses_a_wrong_name_and_runs_nothing(command, programs, arguments):
     code, out, err = command("purge", *arguments)
     assert (code, out) == (1, "")
-    assert err == f"error: {arguments[1]!r} is not the stack's name; nothing was removed\n"
+    assert err == f"error: {arguments[1]!r} is not the stack's name; nothing was done\n"
     assert programs.calls == []
 
 
