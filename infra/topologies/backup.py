@@ -27,7 +27,7 @@ IMAGE = "backup"
 KEY = Word("backup-key", 1)
 """What everything at the target is encrypted with. It has one generation: another key is another target."""
 CONFIG = "backup.json"
-TARGET_PATH, STAGING_PATH, SCRATCH_PATH = "/backup", "/staging", "/scratch"
+TARGET_PATH, STAGING_PATH, SCRATCH_PATH, REPORTS_PATH = "/backup", "/staging", "/scratch", "/reports"
 STATUS_PORT = 8090
 # The target is elsewhere, and nothing but the archiver and the drill has to get there.
 NETWORK = Network("backup", internal=False)
@@ -100,6 +100,8 @@ def backups(
             *_target(backup, backup.target, read_only=False),
             Place("staging", STAGING_PATH),
             Place("scratch", SCRATCH_PATH),
+            # The drill may only read the target: the archiver keeps its reports there.
+            Place("drill-reports", REPORTS_PATH, read_only=True),
         ),
     )
     drill = _drill(stack, settings, need, archiver, hard_limit) if backup.drill_schedule != NEVER else None
@@ -125,6 +127,7 @@ def _drill(stack: str, settings: Settings, need: Sizing, archiver: Container, ha
         places=(
             *_target(settings.backup, settings.backup.target, read_only=True),
             Place("drill-scratch", SCRATCH_PATH),
+            Place("drill-reports", REPORTS_PATH),
         ),
         command=("python3", "-m", "backup", "drilling"),
     )
@@ -177,6 +180,7 @@ def _environment(stack: str, settings: Settings, *, startup_s: int) -> dict[str,
         "BACKUP_CONFIG": f"{SECRETS_PATH}/{CONFIG}",
         "BACKUP_LISTEN": f"127.0.0.1:{STATUS_PORT}",
         "BACKUP_SCRATCH": SCRATCH_PATH,
+        "BACKUP_REPORTS": REPORTS_PATH,
         "HEALTH_SERVER": "none",
         **guarding.of_any(settings, url=url, startup_s=startup_s, stop_grace_s=STOP_GRACE_S),
     }

@@ -114,7 +114,13 @@ def test_without_backups_there_is_nothing_of_them(topology):
 def test_only_the_backups_volume_outlives_the_stack():
     plan = laid_down()
     places = {place.name: place.outlives for each in plan.containers for place in each.places}
-    assert places == {"backups": True, "staging": False, "scratch": False, "drill-scratch": False}
+    assert places == {
+        "backups": True,
+        "staging": False,
+        "scratch": False,
+        "drill-reports": False,
+        "drill-scratch": False,
+    }
 
 
 @BOTH
