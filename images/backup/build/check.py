@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import pkgutil
 import subprocess
 import sys
 import zoneinfo
@@ -16,8 +18,9 @@ import store.cli
 import backup
 
 needed = chroma_server.main, chromadb_rust_bindings.cli, healthcheck.guard.main, healthcheck.probe.main, store.cli.main
-if importlib.util.find_spec(f"{backup.__name__}.__main__") is None:
-    sys.exit("the package `backup` cannot be run")
+for module in pkgutil.walk_packages(backup.__path__, "backup."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
 if "Europe/Berlin" not in zoneinfo.available_timezones():
     sys.exit("schedules need the time zones")
 tools = [
