@@ -16,6 +16,7 @@ import httpx
 import testinfra
 import yaml
 
+from infra import names
 from infra.images import ROOT
 from ops.stack import Stack, StackError
 from tools.stack_state import ensure_stack
@@ -118,7 +119,7 @@ class Deployment(Stack):
             self.run("state", "unprotect", "--all", "--yes")
         with suppress(StackError, AssertionError):
             self.run("destroy", "--yes", "--skip-preview")
-        self.docker(["volume", "rm", "--force", self.volume])
+        self.docker(["volume", "rm", "--force", self.volume, names.on_host(self.name, "backups")])
 
     def inspect(self, part: str | None = None) -> dict[str, Any]:
         """What Docker says of a container: of the store's server, or of another part such as `gateway`."""

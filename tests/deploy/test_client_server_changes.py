@@ -6,43 +6,20 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from infra.topologies.parts import CHROMA
 from tests.deploy.deployment import Deployment, wait_for
 from tests.deploy.release import released
+from tests.deploy.rows import DIMENSIONS, read, vector, wanted, write
 
 NATIVE = "/api/v2/tenants/default_tenant/databases/default_database/collections"
-DIMENSIONS = 4
 
 
 def test_second_preview_is_empty_also_after_refresh(client_server: Deployment) -> None:
     assert client_server.preview_is_empty()
     client_server.run("refresh", "--yes", "--skip-preview")
     assert client_server.preview_is_empty()
-
-
-def vector(row: int) -> list[float]:
-    return [float(row), 1.0, -float(row), row / 8]
-
-
-def write(client: httpx.Client, name: str, rows: range) -> None:
-    documents = [{"id": f"row-{row}", "text": f"text {row}", "vector": vector(row)} for row in rows]
-    answer = client.post(f"/v1/collections/{name}/documents", json={"documents": documents})
-    assert answer.is_success, answer.text
-
-
-def read(client: httpx.Client, name: str) -> dict[str, tuple[str, list[float]]]:
-    """Text and vector of every row, by id."""
-    body = {"include": ["text", "vector"], "limit": 100}
-    answer = client.post(f"/v1/collections/{name}/documents/get", json=body)
-    assert answer.is_success, answer.text
-    return {each["id"]: (each["text"], each["vector"]) for each in answer.json()["documents"]}
-
-
-def wanted(rows: int) -> dict[str, tuple[str, list[float]]]:
-    return {f"row-{row}": (f"text {row}", pytest.approx(vector(row))) for row in range(rows)}
 
 
 def files_of_store(deployment: Deployment) -> str:
