@@ -80,3 +80,7 @@ class NotEmpty(BackupError):  # noqa: N818
 
 class DrillFailed(BackupError):  # noqa: N818
     """What a backup was restored to does not answer as it must."""
+
+
+class NoCollection(BackupError):  # noqa: N818
+    """The backup has no such collection."""

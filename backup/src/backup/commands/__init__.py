@@ -1,6 +1,6 @@
 """The commands of `python -m backup`, in the order in which the help lists them."""
 
-from backup.commands import check, drill, drilling, list_, now, reports, restore, retain, run, state, status
+from backup.commands import check, drill, drilling, export, list_, now, reports, restore, retain, run, state, status
 from backup.commands.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -15,4 +15,5 @@ COMMANDS: tuple[Command, ...] = (
     drill.COMMAND,
     drilling.COMMAND,
     reports.COMMAND,
+    export.COMMAND,
 )
