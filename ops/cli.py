@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from infra.settings import SettingsError
 from ops import backup, lifecycle, recovery_sheet, restoring, size, status
+from ops import collection as one_collection
 from ops import demo as demo_data
 from ops.stack import Stack, StackError
 from tools import environment, pulumi_cli, setup
@@ -204,13 +205,21 @@ def drill(
 
 @app.command()
 def restore(
+    *,
     to: Annotated[str, typer.Option(help="What to restore: latest, a moment, or the id of a base.")] = "latest",
     into: Annotated[Path | None, typer.Option(help="A directory of this host, not the stack's own data.")] = None,
+    collection: Annotated[str | None, typer.Option(help="Only this collection, into the running stack.")] = None,
+    name: Annotated[str | None, typer.Option("--as", help="The collection's new name.")] = None,
     stack: StackName = DEV,
     confirm: Annotated[str | None, typer.Option(help="The stack's name, instead of being asked for it.")] = None,
 ) -> None:
     """Restore a backup: into a directory, or in place of the stack's data, which is moved aside first."""
     with _told():
+        if (collection is None) != (name is None) or (collection and into):
+            raise StackError("--collection needs --as NAME, and goes into the running stack, not --into a directory")
+        if collection is not None and name is not None:
+            one_collection.restore(_stack(stack), to, collection, name, console)
+            return
         if into is not None:
             raise typer.Exit(restoring.into_directory(_stack(stack), to, into))
         _confirmed(stack, confirm, f"This stops stack {stack}, and moves its data aside")

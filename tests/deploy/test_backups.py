@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
 from infra.topologies.backup import BACKUP, DRILL
 from infra.topologies.parts import API, GATEWAY
-from ops import restoring
+from ops import collection, restoring
+from ops.stack import StackError
 from tests.deploy import rows
 from tests.deploy.deployment import Deployment, wait_for
 
@@ -77,3 +81,15 @@ def test_a_backup_is_restored_into_a_directory_beside_the_running_stack(deployme
     assert restoring.into_directory(deployment, "latest", tmp_path / "restored") == 0
     assert (tmp_path / "restored/chroma.sqlite3").exists()
     assert deployment.serves()
+
+
+def test_one_collection_comes_back_under_another_name(deployment: Deployment) -> None:
+    fill(deployment)
+    wait_for(lambda: judged(deployment, "archive_lag")["verdict"] == "ok", "the archive to be up to date")
+    collection.restore(deployment, "latest", COLLECTION, f"{COLLECTION}-again", Console(stderr=True))
+    with deployment.client() as client:
+        assert rows.read(client, f"{COLLECTION}-again") == rows.wanted(ROWS)
+        with pytest.raises(StackError, match="cannot be made"):
+            collection.restore(deployment, "latest", COLLECTION, f"{COLLECTION}-again", Console(stderr=True))
+    with pytest.raises(StackError, match="nothing was restored"):
+        collection.restore(deployment, "latest", "no-such", "other", Console(stderr=True))
