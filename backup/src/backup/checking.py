@@ -12,8 +12,11 @@ from backup.config import Config
 from backup.gateway import LOG
 from backup.target import Target
 from backup.turn import turn
+from backup.words import moment
 
 _DAY_S = 86_400.0
+_CLOCK_S = 300.0
+"""Clocks of two machines may differ so much."""
 _SHARES = 7
 """Each day another seventh of the bases' data is read back."""
 
@@ -80,7 +83,14 @@ def _archive_gap(config: Config, target: Target) -> str:
 
 
 def _of_bases(bases: tuple[Base, ...]) -> list[str]:
-    return [f"the manifest of base {base.id[:8]} cannot be read" for base in bases if base.manifest is None]
+    unread = [f"the manifest of base {base.id[:8]} cannot be read" for base in bases if base.manifest is None]
+    ahead_s = time.time() + _CLOCK_S
+    return unread + [
+        f"base {base.id[:8]} is from the future ({moment(base.taken_s)}): the clock was set back since, or was wrong "
+        "then. `latest` takes it for the newest until that time is reached: name a base instead, or correct the clock"
+        for base in bases
+        if base.taken_s > ahead_s
+    ]
 
 
 def _share_of(now_s: float) -> str:

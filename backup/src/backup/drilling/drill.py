@@ -87,6 +87,9 @@ def drill(target: Target, scratch: Path, wanted: Wanted, *, progress: Progress =
             progress("asking a server", len(asked), len(asked))
         except (BackupError, store.StoreError) as problem:
             why = str(problem)
+        if restored is not None and restored.notes and not why:
+            # It came back, and not by the way it should: what is rotten now is what the next restore needs.
+            why = restored.notes[0]
         return Report(
             wanted=str(wanted),
             started_s=started_s,
