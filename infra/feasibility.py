@@ -65,6 +65,7 @@ def problems(
         )
     of_store = store_host or host
     beside_bytes = stack_need.door_memory_bytes if store_host else stack_need.beside_bytes
+    beside_bytes += stack_need.backup_bytes
     yield from _memory(settings, need, beside_bytes, of_store)
     yield from _disk(settings, need, of_store)
     yield from _open_files(settings, stack_need, host, of_store)

@@ -61,8 +61,11 @@ def stack_table(sizing: StackSizing, *, memory_limit_bytes: int | None = None, d
     lines.append(_line("gateway", sizing.gateway_memory_bytes, f"= {_mib(sizing.gateway_memory_bytes)}").lstrip())
     if sizing.door_memory_bytes:
         lines.append(_line("door", sizing.door_memory_bytes, f"= {_mib(sizing.door_memory_bytes)}").lstrip())
+    for name, amount_bytes in (("archiver", sizing.archiver_memory_bytes), ("drill", sizing.drill_memory_bytes)):
+        if amount_bytes:
+            lines.append(_line(name, amount_bytes, f"= {_mib(amount_bytes)}").lstrip())
     store_bytes = memory_limit_bytes or sizing.store.memory_limit_bytes
-    total_bytes = store_bytes + sizing.beside_bytes + sizing.door_memory_bytes
+    total_bytes = store_bytes + sizing.beside_bytes + sizing.door_memory_bytes + sizing.backup_bytes
     lines.append(_line("stack, all limits", total_bytes, f"= {_mib(total_bytes)}").lstrip())
     return "\n".join(lines)
 

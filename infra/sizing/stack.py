@@ -20,6 +20,8 @@ class StackSizing:
         gateway_open_files: Descriptors the gateway needs.
         door_memory_bytes: Memory limit of the door on the store's own host; 0 without such a host.
         door_open_files: Descriptors that the door needs.
+        archiver_memory_bytes: Memory limit of the archiver, beside the store; 0 without backups.
+        drill_memory_bytes: Memory limit of the drill, which it needs while one runs; 0 without drills.
     """
 
     store: Sizing
@@ -29,6 +31,13 @@ class StackSizing:
     gateway_open_files: int
     door_memory_bytes: int = 0
     door_open_files: int = 0
+    archiver_memory_bytes: int = 0
+    drill_memory_bytes: int = 0
+
+    @property
+    def backup_bytes(self) -> int:
+        """Memory limits of archiver and drill, on the store's host, bytes."""
+        return self.archiver_memory_bytes + self.drill_memory_bytes
 
     @property
     def beside_bytes(self) -> int:

@@ -8,7 +8,7 @@ from infra.plan import Plan
 from infra.settings import Settings
 from infra.sizing import StackSizing, at_horizon
 from infra.sizing.coefficients import EMBEDDED, MIB, OWN_VECTORS, REPLICA, REPLICA_OWN_VECTORS, SERVER
-from infra.topologies import client_server, gateway, single_node, store_door
+from infra.topologies import backup, client_server, gateway, single_node, store_door
 from infra.vocabulary import Topology
 
 NATIVE_BODY_BYTES = Allowance().body_bytes
@@ -45,6 +45,8 @@ def sized(settings: Settings) -> StackSizing:
         gateway_open_files=gateway.needed_open_files(settings),
         door_memory_bytes=store_door.memory_limit_bytes(settings, headroom) if settings.store_host else 0,
         door_open_files=store_door.needed_open_files(settings) if settings.store_host else 0,
+        archiver_memory_bytes=backup.archiver_memory_bytes(settings),
+        drill_memory_bytes=backup.drill_memory_bytes(settings, store),
     )
 
 

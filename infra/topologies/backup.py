@@ -64,6 +64,18 @@ def wanted(settings: Settings) -> bool:
     return settings.backup.target is not TargetKind.NONE
 
 
+def archiver_memory_bytes(settings: Settings) -> int:
+    """Memory limit of the archiver; 0 without backups."""
+    return with_headroom(ARCHIVER_BYTES, settings.limits.headroom_percent) if wanted(settings) else 0
+
+
+def drill_memory_bytes(settings: Settings, need: Sizing) -> int:
+    """Memory limit of the drill, which has a server like the store's; 0 without drills."""
+    if not wanted(settings) or settings.backup.drill_schedule == NEVER:
+        return 0
+    return round_up((settings.limits.memory_bytes or need.memory_limit_bytes) + RESTORE_BYTES, MIB)
+
+
 def backups(
     stack: str, settings: Settings, need: Sizing, keys: tuple[str, ...], hard_limit: int | None
 ) -> Backups | None:
@@ -87,7 +99,7 @@ def backups(
         image=IMAGE,
         environment=_environment(stack, settings, startup_s=STARTUP_S),
         resources=Resources(
-            memory_limit_bytes=with_headroom(ARCHIVER_BYTES, settings.limits.headroom_percent),
+            memory_limit_bytes=archiver_memory_bytes(settings),
             memory_reservation_bytes=ARCHIVER_BYTES // 2 // MIB * MIB,
             cpus=ARCHIVER_CPUS,
             open_files=open_files(FILES, hard_limit),
@@ -109,13 +121,12 @@ def backups(
 
 
 def _drill(stack: str, settings: Settings, need: Sizing, archiver: Container, hard_limit: int | None) -> Container:
-    limit_bytes = (settings.limits.memory_bytes or need.memory_limit_bytes) + RESTORE_BYTES
     return Container(
         name=DRILL,
         image=IMAGE,
         environment=_environment(stack, settings, startup_s=STARTUP_S),
         resources=Resources(
-            memory_limit_bytes=limit_bytes,
+            memory_limit_bytes=drill_memory_bytes(settings, need),
             memory_reservation_bytes=64 * MIB,
             cpus=settings.limits.cpus,
             open_files=open_files(need.open_files, hard_limit),
