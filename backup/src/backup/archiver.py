@@ -11,13 +11,14 @@ import datetime
 import re
 import threading
 import time
+from collections.abc import Callable
 
 from healthcheck.output import Log
 from store.archiving import Archiving, is_wanted_closed
 from store.database import database_path
 
 import store
-from backup import continuing, lineage, litestream, ltx, records, sizes
+from backup import continuing, lineage, lineages, litestream, ltx, sizes
 from backup.archive_view import ArchiveView
 from backup.command import LITESTREAM, Running, environment
 from backup.config import Config
@@ -26,6 +27,7 @@ from backup.gateway import LOG, Gateway
 from backup.private import write_private
 from backup.readiness import waits_for
 from backup.target import Target
+from backup.throttle import Throttle
 
 TURN_S = 0.5
 """How often it looks whether somebody wants the database closed."""
@@ -61,6 +63,8 @@ class Archiver:
         self._control = target.folder / "litestream.sock"
         self._gateway = Gateway(target, self._hear)
         self._litestream: Running | None = None
+        self._other: threading.Thread | None = None
+        self._throttle = Throttle()
         self._stopping = threading.Event()
         self._anew_because = ""
         self._thread = threading.Thread(target=self._run, name="archiver", daemon=True)
@@ -137,7 +141,7 @@ class Archiver:
         known = lineage.read(self._config.store)
         why, self._anew_because = self._anew_because, ""
         if known is not None:
-            self._remove_debris(known.id)
+            lineages.remove_debris(self._target, known.id, time.time())
             last = None if why else continuing.last_header(self._staging / known.id)
             if last is not None and continuing.may_continue(self._config.store, last):
                 sizes.clear(self._staging, but=known.id)
@@ -145,35 +149,14 @@ class Archiver:
                 self._log.info("archive.continues", lineage=known.id, transaction=last.last)
                 return last
             why = why or "it is not certain that it has all that was written since it stopped"
-        self._begin(known, why)
+        self._begin(why)
         return None
 
-    def _begin(self, before: lineage.Lineage | None, why: str) -> None:
-        """Begin a lineage: first its record at the target, then the name in the store."""
-        begun = lineage.new()
-        record = {
-            "id": begun.id,
-            "begun_s": begun.begun_s,
-            "stack": self._config.stack,
-            "after": None if before is None else before.id,
-            "why": why,
-            "origin": lineage.origin(self._config.store),
-            "whole_s": None,
-            "package_version": self._config.package_version,
-            "chroma_version": self._config.chroma_version,
-        }
-        records.write(self._target, records.LINEAGES, begun.id, record)
-        lineage.write(self._config.store, begun)
+    def _begin(self, why: str) -> None:
+        begun = lineages.begin(self._config, self._target, why)
         sizes.clear(self._staging)
-        gaps = self.view.gaps + (before is not None)
-        self._show(lineage=begun.id, why="ships the whole database first", gaps=gaps)
-        self._log.info("archive.begins", lineage=begun.id, after=record["after"], reason=why)
-
-    def _remove_debris(self, known: str) -> None:
-        """Files that a killed process had not yet given their name."""
-        for entry in self._target.entries(f"{LOG}/{known}", recursive=True):
-            if entry.path.endswith(".tmp"):
-                self._target.remove(f"{LOG}/{known}/{entry.path}")
+        self._show(lineage=begun.id, why="ships the whole database first", gaps=self.view.gaps + bool(why))
+        self._log.info("archive.begins", lineage=begun.id, reason=why)
 
     def _start_litestream(self) -> None:
         known = self.view.lineage
@@ -194,6 +177,9 @@ class Archiver:
             last: header which the first new file has to join; None when nothing came before.
         """
         whole = last is not None
+        noted = threading.Event()
+        if whole:
+            noted.set()
         proved = last is None
         measured_s = time.monotonic()
         while not self._stopping.wait(TURN_S):
@@ -209,9 +195,10 @@ class Archiver:
             if now_s - measured_s < (_MEASURE_S if settled else _FAILING_MEASURE_S):
                 continue
             measured_s = now_s
-            if self._measure(whole=whole) and not whole:
+            if self._measure(whole=whole):
                 whole = True
-                self._note_whole()
+                if not noted.is_set():
+                    self._aside(lambda: self._note_whole(noted))
             if not proved and last is not None:
                 joined = continuing.joins(self._staging / self.view.lineage, last)
                 if joined is False:
@@ -224,6 +211,7 @@ class Archiver:
         if not self._gateway.alive():
             self._log.warning("archive.gateway", reason="rclone ended; it is started again")
             self._gateway.start()
+            self._clean()
 
     def _check_sizes(self) -> None:
         measured = sizes.measure(self._config.store, self._staging)
@@ -251,6 +239,7 @@ class Archiver:
             return False
         if self.view.failures >= _LOST and whole:
             self._log.info("archive.heals", after_s=round(self.view.lag_s(asked_s) or 0.0, 1))
+            self._clean()
         lag_s = 0.0 if before is None else max(0.0, asked_s - _seconds(before))
         self._show(synced_s=asked_s, measured_lag_s=lag_s, transaction=synced.transaction, why="", failures=0)
         return True
@@ -268,11 +257,28 @@ class Archiver:
             self._log.warning("archive.lags", reason=why)
         self._show(measured_lag_s=None, why=why, failures=failures)
 
-    def _note_whole(self) -> None:
-        """From here on the lineage can be restored."""
-        record = records.read(self._target, records.LINEAGES, self.view.lineage) or {"id": self.view.lineage}
-        records.write(self._target, records.LINEAGES, self.view.lineage, {**record, "whole_s": time.time()})
+    def _note_whole(self, noted: threading.Event) -> None:
+        lineages.note_whole(self._target, self.view.lineage)
+        noted.set()
         self._log.info("archive.whole", lineage=self.view.lineage)
+
+    def _clean(self) -> None:
+        """Remove what uploads left that broke off."""
+        known, now_s = self.view.lineage, time.time()
+        self._aside(lambda: lineages.remove_debris(self._target, known, now_s))
+
+    def _aside(self, work: Callable[[], None]) -> None:
+        """Do something at the target without keeping those waiting who want the database closed. It may fail."""
+
+        def run() -> None:
+            try:
+                work()
+            except BackupError as error:
+                self._log.warning("archive.aside", reason=str(error))
+
+        if self._other is None or not self._other.is_alive():
+            self._other = threading.Thread(target=run, name="aside", daemon=True)
+            self._other.start()
 
     def _end(self) -> None:
         """Have Litestream ship the rest and close the database."""
@@ -287,7 +293,7 @@ class Archiver:
         self.view = dataclasses.replace(self.view, **changes)  # type: ignore[arg-type]  # names are those of fields
 
     def _hear(self, line: bytes, stream: str) -> None:
-        if b" NOTICE: " not in line:
+        if b" NOTICE: " not in line and self._throttle.passes():
             self._log.pass_on(line, "archive", stream)
 
 

@@ -48,7 +48,7 @@ def configuration(
     """
     levels = [settings.step_s] + ([_COARSE_S] if settings.step_s <= _COARSE_S // 2 else [])
     content: dict[str, Any] = {
-        "logging": {"level": "info", "type": "json", "stderr": True},
+        "logging": {"level": "warn", "type": "json", "stderr": True},
         "socket": {"enabled": True, "path": str(control), "permissions": 0o600},
         "levels": [{"interval": f"{each}s"} for each in levels],
         # One day more than is promised: a moment needs a snapshot before it.

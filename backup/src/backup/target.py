@@ -25,6 +25,8 @@ _LONG_LIMIT_S = 24 * 3_600.0
 """For as much as a whole store; a connection that stands still ends sooner."""
 _NOT_FOUND_CODES = frozenset({3, 4})
 """Exit codes of rclone: the directory, the file does not exist."""
+_SAID_CHARACTERS = 200
+"""Of a tool's last line: what matters stands at its end."""
 # What rclone, its libraries and servers say, in the order in which it counts.
 _MEANINGS: tuple[tuple[str, type[BackupError], str], ...] = (
     (
@@ -271,4 +273,5 @@ def _list(text: str) -> list[dict[str, Any]]:
 
 def _last_line(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return re.sub(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", "", lines[-1])[:400] if lines else "it says nothing"
+    last = re.sub(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", "", lines[-1]) if lines else "it says nothing"
+    return last if len(last) <= _SAID_CHARACTERS else f"…{last[-_SAID_CHARACTERS:]}"

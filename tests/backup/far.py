@@ -1,0 +1,142 @@
+"""Targets for backups, as bare servers on loopback that can be taken away and come back: S3 and SFTP."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+import asyncssh
+
+from tests.recovery.servers import Server, free_port
+
+BUCKET = "backups"
+_LIMIT_S = 30
+
+
+class Far(Protocol):
+    """A place for backups."""
+
+    def settings(self) -> dict[str, Any]:
+        """The key `target` of the configuration."""
+
+    def start(self) -> None:
+        """Let it answer."""
+
+    def stop(self) -> None:
+        """Take it away; what is stored there stays."""
+
+
+class Directory:
+    """A directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "directory", "path": str(self.folder)}
+
+    def start(self) -> None:
+        """It is always there."""
+
+    def stop(self) -> None:
+        """It is always there."""
+
+
+class S3(Server):
+    """`rclone serve s3` over a directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key, self.secret = secrets.token_hex(8), secrets.token_hex(16)
+        super().__init__(folder, {"RCLONE_CONFIG": "", "RCLONE_AUTH_KEY": f'"{self.key},{self.secret}"'})
+        (self.store / BUCKET).mkdir()
+
+    def command(self) -> list[str]:
+        return ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{self.port}", str(self.store)]
+
+    def ready(self) -> bool:
+        return self._answers_at_all()
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "kind": "s3",
+            "endpoint": self.url,
+            "bucket": BUCKET,
+            "prefix": "here/it/is",
+            "region": "",
+            "path_style": True,
+            "access_key_id": self.key,
+            "secret_access_key": self.secret,
+            "ca": "",
+        }
+
+    def start(self) -> None:
+        super().start()
+        self.wait_ready()
+
+    def stop(self, limit_s: float = 60.0) -> int | None:  # noqa: ARG002 (killed: its clients see connections break)
+        self.kill()
+        return None
+
+    def _answers_at_all(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class Sftp:
+    """An SSH server that offers a directory, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self._host_key = asyncssh.generate_private_key("ssh-ed25519")
+        self._user_key = asyncssh.generate_private_key("ssh-ed25519")
+        self._port = free_port()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._listener: asyncssh.SSHAcceptor | None = None
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "kind": "sftp",
+            "host": "127.0.0.1",
+            "port": self._port,
+            "user": "backup",
+            "path": "backups",
+            "private_key": self._user_key.export_private_key().decode(),
+            "host_key": self._host_key.export_public_key().decode().strip(),
+        }
+
+    def start(self) -> None:
+        self._listener = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(_LIMIT_S)
+
+    def stop(self) -> None:
+        if self._listener is not None:
+            asyncio.run_coroutine_threadsafe(self._close(self._listener), self._loop).result(_LIMIT_S)
+            self._listener = None
+
+    def end(self) -> None:
+        """For good."""
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_LIMIT_S)
+        self._loop.close()
+
+    async def _listen(self) -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            self._port,
+            server_host_keys=[self._host_key],
+            authorized_client_keys=asyncssh.import_authorized_keys(self._user_key.export_public_key().decode()),
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.folder)),
+        )
+
+    @staticmethod
+    async def _close(listener: asyncssh.SSHAcceptor) -> None:
+        listener.close()
+        await listener.wait_closed()
