@@ -113,7 +113,7 @@ def test_what_waits_for_the_target_is_bounded(scene: Scene, daemon: Daemon, serv
 
     wait_until(given_up, "the archive to let go", LIMIT_S)
     assert "wait for the target" in archive_of(scene)["why"]
-    assert not list((scene.folder / "staging").iterdir())
+    wait_until(lambda: not list((scene.folder / "staging").iterdir()), "staging to be empty", LIMIT_S)
     client.write("large", [f"row-{number}" for number in range(250)], LARGE, None)
     far.start()
     after = scene.wait_shipped(time.time())

@@ -155,7 +155,9 @@ class Archiver:
     def _begin(self, why: str) -> None:
         begun = lineages.begin(self._config, self._target, why)
         sizes.clear(self._staging)
-        self._show(lineage=begun.id, why="ships the whole database first", gaps=self.view.gaps + bool(why))
+        self._show(
+            lineage=begun.id, transaction=0, why="ships the whole database first", gaps=self.view.gaps + bool(why)
+        )
         self._log.info("archive.begins", lineage=begun.id, reason=why)
 
     def _start_litestream(self) -> None:
@@ -187,7 +189,7 @@ class Archiver:
                 self._log.info("archive.closes", reason="the database is wanted closed")
                 return
             if self._anew_because:
-                raise _Anew(self._anew_because)
+                raise self._broken(self._anew_because)
             self._check_processes()
             self._check_sizes()
             now_s = time.monotonic()
@@ -202,7 +204,7 @@ class Archiver:
             if not proved and last is not None:
                 joined = continuing.joins(self._staging / self.view.lineage, last)
                 if joined is False:
-                    raise _Anew("the write-ahead log was begun anew while the archive was away")
+                    raise self._broken("the write-ahead log was begun anew while the archive was away")
                 proved = joined is True
 
     def _check_processes(self) -> None:
@@ -214,10 +216,10 @@ class Archiver:
             self._clean()
 
     def _check_sizes(self) -> None:
-        measured = sizes.measure(self._config.store, self._staging)
+        measured = sizes.measure(self._config.store, self._staging, self.view.lineage, self.view.transaction)
         self._show(staging_bytes=measured.staging, wal_bytes=measured.wal)
         if why := sizes.passed(measured, self._config.archive, arriving=self.view.measured_lag_s is not None):
-            raise _Anew(why)
+            raise self._broken(why)
 
     def _measure(self, *, whole: bool) -> bool:
         """Have everything shipped now; whether it arrived.
@@ -234,7 +236,7 @@ class Archiver:
             synced = litestream.sync(self._control, self._database, _SYNC_LIMIT_S)
         except OSError as error:
             if _STRANGE.search(str(error)):
-                raise _Anew(f"what is here does not fit what is at the target ({error})") from error
+                raise self._broken(f"what is here does not fit what is at the target ({error})") from error
             self._failed(str(error), whole=whole)
             return False
         if self.view.failures >= _LOST and whole:
@@ -252,7 +254,7 @@ class Archiver:
         if failures < _LOST:
             self._show(failures=failures)
             return
-        why = f"what is written now does not arrive: {self._target.explained(said)}"
+        why = f"what is written now does not arrive: {self._target.explained(self._gateway.trouble or said)}"
         if failures == _LOST:
             self._log.warning("archive.lags", reason=why)
         self._show(measured_lag_s=None, why=why, failures=failures)
@@ -288,6 +290,10 @@ class Archiver:
             self._litestream = None
         self._gateway.stop()
         self._show(running=False, measured_lag_s=None)
+
+    def _broken(self, why: str) -> _Anew:
+        self._show(why=why)
+        return _Anew(why)
 
     def _show(self, **changes: object) -> None:
         self.view = dataclasses.replace(self.view, **changes)  # type: ignore[arg-type]  # names are those of fields

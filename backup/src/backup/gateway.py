@@ -25,6 +25,7 @@ _USER = "archive"
 _LISTENING = re.compile(rb"SFTP server listening on [\d.]+:(\d+)")
 _START_LIMIT_S = 20.0
 _STOP_GRACE_S = 3.0
+_TROUBLE_S = 60.0
 _POLL_S = 0.02
 
 
@@ -42,6 +43,7 @@ class Gateway:
         self._listening = threading.Event()
         self._running: Running | None = None
         self._last_words = ""
+        self._said_s = 0.0
 
     def start(self) -> None:
         """Start it, and wait until it listens.
@@ -71,6 +73,11 @@ class Gateway:
     def pid(self) -> int | None:
         """Its process id; None when it does not run."""
         return self._running.pid if self._running is not None and self.alive() else None
+
+    @property
+    def trouble(self) -> str:
+        """What rclone said lately; empty when nothing. Litestream is told of an error only that there is one."""
+        return self._last_words if time.monotonic() - self._said_s < _TROUBLE_S else ""
 
     def stop(self) -> None:
         """End it."""
@@ -118,7 +125,7 @@ class Gateway:
             self._port = int(found[1])
             self._listening.set()
             return
-        self._last_words = line.decode(errors="replace")
+        self._last_words, self._said_s = line.decode(errors="replace"), time.monotonic()
         self._hear(line, stream)
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from store.database import database_path
 
+from backup import ltx
 from backup.config import ArchiveSettings
 
-_COPIES = 2
-"""A new lineage stages the whole database once; another of it may be on its way in a compaction."""
 _FREE_SHARE = 0.05
 
 
@@ -22,24 +21,34 @@ class Sizes:
     """In bytes."""
 
     staging: int
+    waiting: int
+    """Of staging, what the target has not got yet. The whole database, with which a lineage begins, does not count, or
+    a large one could never be archived."""
     wal: int
-    database: int
     staging_free: int
     """What is left on staging's file system."""
     staging_total: int
 
 
-def measure(store: Path, staging: Path) -> Sizes:
-    """Look. What is not there has no size."""
+def measure(store: Path, staging: Path, lineage: str, transaction: int) -> Sizes:
+    """Look. What is not there has no size.
+
+    Args:
+        store: the store.
+        staging: of all lineages.
+        lineage: the present one.
+        transaction: the newest that the target has.
+    """
     free = total = 0
     with contextlib.suppress(OSError):
         usage = shutil.disk_usage(staging)
         free, total = usage.free, usage.total
-    database = database_path(store)
+    wal = database_path(store)
+    pieces = (each for each in ltx.local_pieces(staging / lineage) if each.level == 0)
     return Sizes(
         staging=_tree_bytes(staging),
-        wal=_bytes(database.with_name(f"{database.name}-wal")),
-        database=_bytes(database),
+        waiting=sum(each.bytes for each in pieces if each.first > max(1, transaction)),
+        wal=_bytes(wal.with_name(f"{wal.name}-wal")),
         staging_free=free,
         staging_total=total,
     )
@@ -50,17 +59,15 @@ def passed(sizes: Sizes, limits: ArchiveSettings, *, arriving: bool) -> str:
 
     Args:
         sizes: as measured.
-        limits: of the configuration. Room for the copies that a new lineage makes of the database is added to that of
-            staging, or a large database could never be archived.
-        arriving: whether the target takes everything: then what is staged is work under way.
+        limits: of the configuration.
+        arriving: whether the target takes everything: then what waits is on its way.
     """
     if sizes.wal > limits.wal_bytes:
         return f"SQLite's write-ahead log has {sizes.wal:,} bytes, and at most {limits.wal_bytes:,} may be"
     if arriving:
         return ""
-    allowed = limits.staging_bytes + _COPIES * sizes.database
-    if sizes.staging > allowed:
-        return f"{sizes.staging:,} bytes wait for the target, and at most {allowed:,} may"
+    if sizes.waiting > limits.staging_bytes:
+        return f"{sizes.waiting:,} bytes wait for the target, and at most {limits.staging_bytes:,} may"
     if sizes.staging_total and sizes.staging_free < min(limits.staging_bytes, _FREE_SHARE * sizes.staging_total):
         return f"only {sizes.staging_free:,} bytes are free where the archive waits for the target"
     return ""

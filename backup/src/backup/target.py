@@ -43,8 +43,8 @@ _MEANINGS: tuple[tuple[str, type[BackupError], str], ...] = (
     (r"knownhosts|host key|x509|certificate", TargetRefused, "is not who it should be: check its host key or `ca`"),
     (
         r"connection refused|no such host|i/o timeout|deadline exceeded|network is unreachable|no route to host|EOF"
-        r"|connection reset|couldn't connect|did not end within|Service Unavailable|input/output error|not a directory"
-        r"|directory not found|NoSuchBucket|stale NFS|transport endpoint",
+        r"|connection reset|couldn't connect|did not end within|timed out|Service Unavailable|input/output error"
+        r"|not a directory|directory not found|NoSuchBucket|stale NFS|transport endpoint",
         TargetUnreachable,
         "does not answer, or is not there; it is tried again",
     ),
