@@ -99,9 +99,13 @@ class Target:
         """
         if isinstance(self.settings, DirectoryTarget) and not Path(self.settings.path).is_dir():
             raise TargetUnreachable(f"{self.words} does not exist: mount the volume for backups there.")
-        listed = self._rclone("lsjson", "--max-depth", "1", "--dirs-only", self.plain(""), quick=True)
-        # A folder on an SFTP host, and what lies in a bucket, is made by the first backup; a bucket is not.
-        if listed.code != 0 and not (listed.code in _NOT_FOUND_CODES and "NoSuchBucket" not in listed.tail):
+        listed = self._listed(self.plain(""))
+        # A folder is made by the first backup, a bucket is not.
+        if listed.code in _NOT_FOUND_CODES and isinstance(self.settings, S3Target):
+            listed = self._listed(f"target:{self.settings.bucket}")
+            if listed.code in _NOT_FOUND_CODES:
+                raise TargetUnreachable(f"{self.words}: there is no such bucket. Make it, or correct its name.")
+        elif listed.code not in {0, *_NOT_FOUND_CODES}:
             raise self.explained(listed.tail)
 
     def make(self, sealed_path: str) -> None:
@@ -173,6 +177,9 @@ class Target:
             if re.search(pattern, said, re.IGNORECASE):
                 return kind(f"{self.words} {meaning} ({_last_line(said)}).")
         return ToolFailed(f"{self.words} cannot be used: {_last_line(said)}")
+
+    def _listed(self, place: str) -> Ran:
+        return self._rclone("lsjson", "--max-depth", "1", "--dirs-only", place, quick=True)
 
     def _rclone(self, verb: str, *arguments: str, given: bytes = b"", quick: bool = False, long: bool = False) -> Ran:
         options: Sequence[str] = _QUICK if quick else _STEADY
