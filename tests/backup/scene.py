@@ -59,10 +59,19 @@ class Daemon(Server):
         return [said for line in lines if (said := json.loads(line)).get("message") == message]
 
     def pid_of(self, tool: str) -> int:
-        """Of the tool that it runs."""
-        found = [pid for pid in self.session() if psutil.Process(pid).name() == tool]
+        """Of the tool that runs all the time."""
+        verb = {"litestream": "replicate", "rclone": "serve"}[tool]
+        found = [pid for pid in self.session() if {tool, verb} <= _words(pid)]
         assert len(found) == 1, f"{tool}: {found}"
         return found[0]
+
+
+def _words(pid: int) -> set[str]:
+    try:
+        process = psutil.Process(pid)
+        return {process.name(), *process.cmdline()}
+    except psutil.Error:
+        return set()
 
 
 class Scene:

@@ -1,48 +1,37 @@
-"""Keeps Litestream shipping the store's log: starts it when the target answers, lets go when asked, measures the lag.
+"""Keeps the store's log going to the target: begins when the target answers, lets go when asked, measures the lag.
 
-It runs in a thread of its own, which also starts the processes: they die with it. Writes to the store go on whatever
-happens here.
+It runs in a thread of its own. Writes to the store go on whatever happens here.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import re
 import threading
 import time
 from collections.abc import Callable
 
 from healthcheck.output import Log
 from store.archiving import Archiving, is_wanted_closed
-from store.database import database_path
 
 import store
-from backup import continuing, lineage, lineages, litestream, ltx, sizes
+from backup import continuing, lineage, lineages, ltx, sizes
 from backup.archive_view import ArchiveView
-from backup.command import LITESTREAM, Running, environment
 from backup.config import Config
 from backup.errors import BackupError
-from backup.gateway import LOG, Gateway
-from backup.private import write_private
+from backup.gateway import LOG
 from backup.readiness import waits_for
+from backup.shipping import Measured, Misfit, Shipping
 from backup.target import Target
 from backup.throttle import Throttle
 
-TURN_S = 0.5
+_TURN_S = 0.5
 """How often it looks whether somebody wants the database closed."""
 _MEASURE_S, _FAILING_MEASURE_S = 5.0, 1.0
-_SYNC_LIMIT_S = 2
-_STOP_GRACE_S = 7.0
-"""After a request to stop: with a turn and a measurement within the 10 s that whoever closes the database waits."""
 _BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _WAIT_S = 1.0
 _LOST = 2
 """Measurements in a row that fail before the target counts as lost: one may be slow."""
-_STRANGE = re.compile(
-    r"ltx.*(no such file|not exist|corrupt|verif|decode)|(no such file|not exist).*ltx", re.IGNORECASE
-)
-"""What Litestream says when the files here and those at the target do not fit together: no waiting mends that."""
+_WHOLE_FIRST = "ships the whole database first"
 
 
 class _Anew(Exception):  # noqa: N818 (named after what follows)
@@ -58,16 +47,13 @@ class Archiver:
         self._config = config
         self._target = target
         self._log = log
-        self._database = database_path(config.store)
         self._staging = config.archive.staging_path
-        self._control = target.folder / "litestream.sock"
-        self._gateway = Gateway(target, self._hear)
-        self._litestream: Running | None = None
-        self._other: threading.Thread | None = None
+        self._shipping = Shipping(config, target, self._hear)
         self._throttle = Throttle()
         self._stopping = threading.Event()
         self._anew_because = ""
         self._thread = threading.Thread(target=self._run, name="archiver", daemon=True)
+        self._other: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -90,8 +76,7 @@ class Archiver:
     @property
     def pids(self) -> dict[str, int]:
         """Ids of the running processes by name."""
-        found = {"litestream": self._litestream.pid if self._litestream else None, "rclone": self._gateway.pid}
-        return {name: pid for name, pid in found.items() if pid is not None}
+        return self._shipping.pids
 
     def _run(self) -> None:
         failures = 0
@@ -129,12 +114,13 @@ class Archiver:
             self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
             last = self._continued()
             self._target.make(LOG)
-            self._gateway.start()
             try:
-                self._start_litestream()
+                self._shipping.start(self.view.lineage)
+                self._show(running=True, starts=self.view.starts + 1)
                 self._watch(last)
             finally:
-                self._end()
+                self._shipping.stop()
+                self._show(running=False, measured_lag_s=None)
 
     def _continued(self) -> ltx.Header | None:
         """The header after which the lineage goes on; None when a new one was begun."""
@@ -149,28 +135,12 @@ class Archiver:
                 self._log.info("archive.continues", lineage=known.id, transaction=last.last)
                 return last
             why = why or "it is not certain that it has all that was written since it stopped"
-        self._begin(why)
-        return None
-
-    def _begin(self, why: str) -> None:
         begun = lineages.begin(self._config, self._target, why)
         sizes.clear(self._staging)
-        self._show(
-            lineage=begun.id, transaction=0, why="ships the whole database first", gaps=self.view.gaps + bool(why)
-        )
+        gaps = self.view.gaps + (known is not None)
+        self._show(lineage=begun.id, transaction=0, why=_WHOLE_FIRST, gaps=gaps)
         self._log.info("archive.begins", lineage=begun.id, reason=why)
-
-    def _start_litestream(self) -> None:
-        known = self.view.lineage
-        staging = self._staging / known
-        content = litestream.configuration(
-            self._database, staging, self._control, self._gateway.replica(known), self._config.archive
-        )
-        file = write_private(self._target.folder / "litestream.json", content)
-        self._control.unlink(missing_ok=True)
-        command = (LITESTREAM, "replicate", "-no-expand-env", "-config", str(file))
-        self._litestream = Running(command, environment(), self._hear)
-        self._show(starts=self.view.starts + 1, running=True)
+        return None
 
     def _watch(self, last: ltx.Header | None) -> None:
         """Until it has to end.
@@ -178,19 +148,19 @@ class Archiver:
         Args:
             last: header which the first new file has to join; None when nothing came before.
         """
-        whole = last is not None
-        noted = threading.Event()
+        whole, noted, proved = last is not None, threading.Event(), last is None
         if whole:
             noted.set()
-        proved = last is None
         measured_s = time.monotonic()
-        while not self._stopping.wait(TURN_S):
+        while not self._stopping.wait(_TURN_S):
             if is_wanted_closed(self._config.store):
                 self._log.info("archive.closes", reason="the database is wanted closed")
                 return
             if self._anew_because:
                 raise self._broken(self._anew_because)
-            self._check_processes()
+            if self._shipping.keep():
+                self._log.warning("archive.gateway", reason="rclone ended; it was started again")
+                self._clean()
             self._check_sizes()
             now_s = time.monotonic()
             settled = self.view.measured_lag_s is not None and not self.view.failures
@@ -207,18 +177,11 @@ class Archiver:
                     raise self._broken("the write-ahead log was begun anew while the archive was away")
                 proved = joined is True
 
-    def _check_processes(self) -> None:
-        if self._litestream is not None and (code := self._litestream.ended()) is not None:
-            raise BackupError(f"litestream ended with {code}; its last lines are in the log")
-        if not self._gateway.alive():
-            self._log.warning("archive.gateway", reason="rclone ended; it is started again")
-            self._gateway.start()
-            self._clean()
-
     def _check_sizes(self) -> None:
-        measured = sizes.measure(self._config.store, self._staging, self.view.lineage, self.view.transaction)
+        view = self.view
+        measured = sizes.measure(self._config.store, self._staging, view.lineage, view.transaction)
         self._show(staging_bytes=measured.staging, wal_bytes=measured.wal)
-        if why := sizes.passed(measured, self._config.archive, arriving=self.view.measured_lag_s is not None):
+        if why := sizes.passed(measured, self._config.archive, arriving=view.measured_lag_s is not None):
             raise self._broken(why)
 
     def _measure(self, *, whole: bool) -> bool:
@@ -230,34 +193,37 @@ class Archiver:
         Raises:
             _Anew: it never will.
         """
-        asked_s = time.time()
         try:
-            before = litestream.last_sync(self._control)
-            synced = litestream.sync(self._control, self._database, _SYNC_LIMIT_S)
+            self._arrived(self._shipping.measure(), whole=whole)
+        except Misfit as misfit:
+            raise self._broken(str(misfit)) from misfit
         except OSError as error:
-            if _STRANGE.search(str(error)):
-                raise self._broken(f"what is here does not fit what is at the target ({error})") from error
             self._failed(str(error), whole=whole)
             return False
-        if self.view.failures >= _LOST and whole:
-            self._log.info("archive.heals", after_s=round(self.view.lag_s(asked_s) or 0.0, 1))
-            self._clean()
-        lag_s = 0.0 if before is None else max(0.0, asked_s - _seconds(before))
-        self._show(synced_s=asked_s, measured_lag_s=lag_s, transaction=synced.transaction, why="", failures=0)
         return True
+
+    def _arrived(self, measured: Measured, *, whole: bool) -> None:
+        if self.view.failures >= _LOST and whole:
+            self._log.info("archive.heals", after_s=round(self.view.lag_s(measured.asked_s) or 0.0, 1))
+            self._clean()
+        self._show(
+            synced_s=measured.asked_s,
+            measured_lag_s=measured.took_s if self.view.failures else measured.lag_s,
+            transaction=measured.transaction,
+            why="",
+            failures=0,
+        )
 
     def _failed(self, said: str, *, whole: bool) -> None:
         failures = self.view.failures + 1
+        self._show(failures=failures)
         if not whole:
-            self._show(measured_lag_s=None, failures=failures)
-            return
-        if failures < _LOST:
-            self._show(failures=failures)
-            return
-        why = f"what is written now does not arrive: {self._target.explained(self._gateway.trouble or said)}"
-        if failures == _LOST:
-            self._log.warning("archive.lags", reason=why)
-        self._show(measured_lag_s=None, why=why, failures=failures)
+            self._show(measured_lag_s=None)
+        elif failures >= _LOST:
+            why = f"what is written now does not arrive: {self._target.explained(said)}"
+            if failures == _LOST:
+                self._log.warning("archive.lags", reason=why)
+            self._show(measured_lag_s=None, why=why)
 
     def _note_whole(self, noted: threading.Event) -> None:
         lineages.note_whole(self._target, self.view.lineage)
@@ -282,15 +248,6 @@ class Archiver:
             self._other = threading.Thread(target=run, name="aside", daemon=True)
             self._other.start()
 
-    def _end(self) -> None:
-        """Have Litestream ship the rest and close the database."""
-        if self._litestream is not None:
-            code = self._litestream.stop(_STOP_GRACE_S)
-            self._log.info("archive.closed", litestream=code)
-            self._litestream = None
-        self._gateway.stop()
-        self._show(running=False, measured_lag_s=None)
-
     def _broken(self, why: str) -> _Anew:
         self._show(why=why)
         return _Anew(why)
@@ -301,7 +258,3 @@ class Archiver:
     def _hear(self, line: bytes, stream: str) -> None:
         if b" NOTICE: " not in line and self._throttle.passes():
             self._log.pass_on(line, "archive", stream)
-
-
-def _seconds(iso: str) -> float:
-    return datetime.datetime.fromisoformat(iso).timestamp()

@@ -55,6 +55,7 @@ class Daemon:
         self._look: dict[str, Any] = {}
         self._retain = self._newest is not None
         self._look_s = self._published_s = 0.0
+        self._told_archive = (False, "")
         self._began_wall_s = time.time()
         self.turned_s = time.monotonic()
 
@@ -96,7 +97,9 @@ class Daemon:
                 self._ended(outcome)
         elif (duty := self._agenda().due(self._tries, time.time(), now_s)) is not None and self._may_work():
             self._begin(duty)
-        if now_s - self._published_s >= _PUBLISH_S:
+        told = (self._archiver.view.running, self._archiver.view.why)
+        if told != self._told_archive or now_s - self._published_s >= _PUBLISH_S:
+            self._told_archive = told
             self._publish()
 
     def _agenda(self) -> Agenda:

@@ -11,9 +11,9 @@ from typing import Any
 
 from backup.config import ArchiveSettings
 
-MONITOR_MS = 200
-"""How often the write-ahead log is looked at."""
-SYNC_MS = 500
+NEAR_MS, FAR_MS = 500, 1_000
+"""How often the log is read: each time makes a file. One of them costs a target that is far away four requests."""
+_SYNC_MS = 200
 SHUTDOWN_SYNC_S = 5
 """How long it tries to ship the rest when it is stopped: within the 10 s that whoever wants the database waits."""
 RECENT = "5m"
@@ -31,11 +31,13 @@ class Synced:
 
 
 def configuration(
+    *,
     database: Path,
     staging: Path,
     control: Path,
     replica: dict[str, object],
     settings: ArchiveSettings,
+    read_ms: int,
 ) -> str:
     """The file's text (JSON, which is YAML). It holds the gateway's password.
 
@@ -45,6 +47,7 @@ def configuration(
         control: its socket.
         replica: from `Gateway.replica`.
         settings: of the archive.
+        read_ms: how often the log is read.
     """
     levels = [settings.step_s] + ([_COARSE_S] if settings.step_s <= _COARSE_S // 2 else [])
     content: dict[str, Any] = {
@@ -60,8 +63,8 @@ def configuration(
             {
                 "path": str(database),
                 "meta-path": str(staging),
-                "monitor-interval": f"{MONITOR_MS}ms",
-                "replica": {**replica, "sync-interval": f"{SYNC_MS}ms"},
+                "monitor-interval": f"{read_ms}ms",
+                "replica": {**replica, "sync-interval": f"{_SYNC_MS}ms"},
             }
         ],
     }
