@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from infra.platforms.docker import one_shot
+from infra import one_shot
 
 
 class RestoreProvider(dynamic.ResourceProvider):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import names
-from infra.platforms.docker.one_shot import TMPFS_BYTES
+from infra.one_shot import TMPFS_BYTES
 from infra.topologies.backup import BACKUP, DRILL
 from infra.topologies.parts import STORE_PATH
 from ops.backup import PROGRAM

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import ipaddress
 import secrets
 import socket
 import threading
@@ -10,6 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import asyncssh
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.recovery.servers import Server, free_port
 
@@ -48,15 +53,20 @@ class Directory:
 
 
 class S3(Server):
-    """`rclone serve s3` over a directory."""
+    """`rclone serve s3` over a directory, with a certificate of an own authority."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
         self.key, self.secret = secrets.token_hex(8), secrets.token_hex(16)
+        self._certificate, self._private_key = folder / "certificate.pem", folder / "key.pem"
+        self._ca = _write_certificate(self._certificate, self._private_key)
         super().__init__(folder, {"RCLONE_CONFIG": "", "RCLONE_AUTH_KEY": f'"{self.key},{self.secret}"'})
         (self.store / BUCKET).mkdir()
+        self.url = f"https://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        return ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{self.port}", str(self.store)]
+        secured = ["--cert", str(self._certificate), "--key", str(self._private_key)]
+        return ["rclone", "serve", "s3", *secured, "--addr", f"127.0.0.1:{self.port}", str(self.store)]
 
     def ready(self) -> bool:
         return self._answers_at_all()
@@ -71,7 +81,7 @@ class S3(Server):
             "path_style": True,
             "access_key_id": self.key,
             "secret_access_key": self.secret,
-            "ca": "",
+            "ca": self._ca,
         }
 
     def start(self) -> None:
@@ -140,3 +150,27 @@ class Sftp:
     async def _close(listener: asyncssh.SSHAcceptor) -> None:
         listener.close()
         await listener.wait_closed()
+
+
+def _write_certificate(certificate: Path, private_key: Path) -> str:
+    """A certificate for loopback that signs itself; it is returned."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "far")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    certificate.write_bytes(pem)
+    plain = serialization.NoEncryption()
+    private_key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    return pem.decode()

@@ -99,8 +99,10 @@ def test_what_is_wrong_with_a_bucket_is_said(still: Scene, far: S3) -> None:
     assert "refuses: check its credentials" in still.run("now", code=65)["message"]
     still.configure(target={**far.settings(), "bucket": f"no-{BUCKET}"})
     assert "there is no such bucket" in still.run("now", code=75)["message"]
-    still.configure(target={**far.settings(), "endpoint": f"http://127.0.0.1:{free_port()}"})
+    still.configure(target={**far.settings(), "endpoint": f"https://127.0.0.1:{free_port()}"})
     assert "does not answer" in still.run("now", code=75)["message"]
+    still.configure(target={**far.settings(), "ca": ""})
+    assert "is not who it should be" in still.run("now", code=65)["message"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")

@@ -59,9 +59,12 @@ class Archiver:
         """Begin."""
         self._thread.start()
 
-    def stop(self, limit_s: float) -> None:
-        """Ship the rest, as far as the target takes it, and end."""
+    def ask_to_stop(self) -> None:
+        """Have it ship the rest, as far as the target takes it, and end."""
         self._stopping.set()
+
+    def await_end(self, limit_s: float) -> None:
+        """Wait until it has ended."""
         self._thread.join(limit_s)
 
     def begin_anew(self, why: str) -> None:

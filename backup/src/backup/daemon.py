@@ -74,9 +74,10 @@ class Daemon:
             self.turned_s = time.monotonic()
             self._turn()
         self._log.info("stopping")
+        self._archiver.ask_to_stop()
         if self._work is not None:
             self._work.stop()
-        self._archiver.stop(_STOP_LIMIT_S)
+        self._archiver.await_end(_STOP_LIMIT_S)
         self._publish()
         self._log.info("stopped")
         return 0
@@ -168,7 +169,7 @@ class Daemon:
         newest, schedule = self._newest, self._config.bases
         verified = [each["verified_s"] for each in self._look.get("bases", ()) if each.get("verified_s") is not None]
         since_s = self._began_wall_s if newest is None else newest.taken_s
-        why = self._tries[Duty.BASE].why or self._tries[Duty.RETAIN].why or self._tries[Duty.CHECK].why
+        why = next((tries.why for tries in self._tries.values() if tries.why), "")
         if not why and self._check is not None and self._check.problems:
             why = f"the last check found: {'; '.join(self._check.problems)}"
         return BaseView(

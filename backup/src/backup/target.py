@@ -71,11 +71,14 @@ class Target:
         self.keys = keys
         self.folder = folder
         self._file = write_private(folder / "rclone.conf", _configuration(settings, keys, folder))
+        ca = settings.ca if isinstance(settings, S3Target) else ""
+        self._ca = write_private(folder / "ca.pem", ca) if ca else None
 
     @property
     def variables(self) -> dict[str, str]:
         """Environment in which rclone knows the remotes."""
-        return environment(RCLONE_CONFIG=str(self._file))
+        trusted = {"RCLONE_CA_CERT": str(self._ca)} if self._ca is not None else {}
+        return environment(RCLONE_CONFIG=str(self._file), **trusted)
 
     @property
     def words(self) -> str:

@@ -5,16 +5,17 @@ A Docker container as a resource would count as made even when what it did faile
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra import names
 from infra.docker_endpoint import Endpoint
-from infra.names import KIND_LABEL, STACK_LABEL
 
 TAIL_CHARACTERS = 4_000
 TMPFS_BYTES = 64 << 20
+REMOVE_LIMIT_S = 60
 
 
 class OneShotError(Exception):
@@ -45,16 +46,22 @@ def run(wanted: Mapping[str, Any], given: str) -> str:
 
 def _run(name: str, wanted: Mapping[str, Any], given: str, environ: Mapping[str, str] | None) -> str:
     # One that a killed `up` left behind may still be at work: it is ended before another one begins.
-    _docker(["rm", "--force", name], environ, "", 60)
+    _remove(name, environ)
     try:
         done = _docker(["run", "--name", name, *_options(wanted)], environ, given, float(wanted["limit_s"]))
     except subprocess.TimeoutExpired:
         raise OneShotError(f"{wanted['part']} took longer than {wanted['limit_s']} s, and was ended") from None
     finally:
-        _docker(["rm", "--force", name], environ, "", 60)
+        _remove(name, environ)
     if done.returncode:
         raise OneShotError(done.stderr.strip()[-TAIL_CHARACTERS:] or f"it ended with exit code {done.returncode}")
     return done.stdout
+
+
+def _remove(name: str, environ: Mapping[str, str] | None) -> None:
+    # Beside one that is still there no other can be begun, and Docker says so.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        _docker(["rm", "--force", name], environ, "", REMOVE_LIMIT_S)
 
 
 def _options(wanted: Mapping[str, Any]) -> Sequence[str]:
@@ -64,7 +71,7 @@ def _options(wanted: Mapping[str, Any]) -> Sequence[str]:
     command = [str(word) for word in wanted["command"]]
     return [
         *("--rm", "--interactive", "--log-driver", "none"),
-        *("--label", f"{STACK_LABEL}={wanted['stack']}", "--label", f"{KIND_LABEL}={names.WRITER}"),
+        *("--label", f"{names.STACK_LABEL}={wanted['stack']}", "--label", f"{names.KIND_LABEL}={names.WRITER}"),
         *("--user", wanted["user"], "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
         *("--tmpfs", f"/tmp:rw,noexec,nosuid,nodev,size={TMPFS_BYTES}"),  # noqa: S108 - a mount
         *("--memory", memory, "--memory-swap", memory),
