@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,12 +61,13 @@ def measure(folder: Path, blocks: int) -> list[Ratio]:
             variant.client = variant.server.connect()
             variant.client.create(_NAME, "l2", DIMENSIONS)
             _ingest(variant, 0)
-            _query(variant, 0)
         source = random.Random(1)  # noqa: S311 -- an order
+        _query(variants, 0, source)
         for block in range(1, blocks + 1):
-            for work, times in ((_ingest, "ingest_s"), (_query, "query_s")):
-                for variant in source.sample(variants, len(variants)):
-                    getattr(variant, times).append(work(variant, block))
+            for variant in source.sample(variants, len(variants)):
+                variant.ingest_s.append(_ingest(variant, block))
+            for variant, took_s in zip(variants, _query(variants, block, source), strict=True):
+                variant.query_s.append(took_s)
         for variant in variants:
             rows = len(variant.ingest_s) * _INGEST_BATCHES * _BATCH_ROWS
             print(
@@ -137,10 +138,15 @@ def _ingest(variant: Variant, block: int) -> float:
     return took_s
 
 
-def _query(variant: Variant, block: int) -> float:
-    assert variant.client is not None
+def _query(variants: Sequence[Variant], block: int, source: random.Random) -> list[float]:
+    """Seconds of each variant for the block's queries. Each query goes to all of them before the next one."""
     vectors = vectors_of(list(range(block * _QUERIES, (block + 1) * _QUERIES)), [2] * _QUERIES, DIMENSIONS)
-    started = time.perf_counter()
+    took_s = [0.0] * len(variants)
     for vector in vectors:
-        variant.client.nearest(_NAME, vector, 10)
-    return time.perf_counter() - started
+        for number in source.sample(range(len(variants)), len(variants)):
+            client = variants[number].client
+            assert client is not None
+            started = time.perf_counter()
+            client.nearest(_NAME, vector, 10)
+            took_s[number] += time.perf_counter() - started
+    return took_s

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +47,7 @@ class Backend:
         self.arrived: list[Arrived] = []
         self.answer: Callable[[Arrived], Answer] = lambda _: Answer(body={})
         self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -86,6 +89,16 @@ class Backend:
             daemon_threads = True
             request_queue_size = 128
 
+            def process_request(self, request: Any, client_address: Any) -> None:
+                with backend._lock:
+                    backend._connections.add(request)
+                super().process_request(request, client_address)
+
+            def shutdown_request(self, request: Any) -> None:
+                with backend._lock:
+                    backend._connections.discard(request)
+                super().shutdown_request(request)
+
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass  # the gateway broke off; the test looks at what arrived
 
@@ -99,9 +112,13 @@ class Backend:
             self.arrived.clear()
 
     def stop(self) -> None:
-        """Close."""
+        """Close, kept connections too, as the end of a process does."""
         self._server.shutdown()
         self._server.server_close()
+        with self._lock:
+            for connection in self._connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
 
 
