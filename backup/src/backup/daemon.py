@@ -20,6 +20,7 @@ from store.errors import StoreError
 from backup import duties, notes, state
 from backup.archiver import Archiver
 from backup.config import LISTEN_VARIABLE, Config, listen_address
+from backup.drilling import reports
 from backup.duties import Agenda, Duty, Tries
 from backup.errors import BadConfig
 from backup.readiness import waits_for
@@ -54,6 +55,7 @@ class Daemon:
         self._check = notes.last_check(config.store, self._place)
         self._look: dict[str, Any] = {}
         self._retain = self._newest is not None
+        self._report = self._report_begun = self._kept_report = ""
         self._look_s = self._published_s = 0.0
         self._told_archive = (False, "")
         self._began_wall_s = time.time()
@@ -111,6 +113,7 @@ class Daemon:
             base_wall_s=duties.next_base_wall_s(self._config.bases, taken_s, wall_s),
             check_wall_s=duties.next_check_wall_s(checked_s, wall_s),
             look_s=self._look_s,
+            reports=self._report != self._kept_report,
             retain=self._retain,
         )
 
@@ -121,7 +124,8 @@ class Daemon:
             return True  # the command says what is wrong with the store
 
     def _begin(self, duty: Duty) -> None:
-        waiting = () if duty is Duty.LOOK else ("--wait-s", str(_PATIENCE_S))
+        self._report_begun = self._report
+        waiting = () if duty in {Duty.LOOK, Duty.REPORTS} else ("--wait-s", str(_PATIENCE_S))
         self._log.info(f"{duty}.begins")
         self._work = Work(duty, waiting, self._log)
 
@@ -140,13 +144,17 @@ class Daemon:
         self._log.info(f"{duty}.done", took_s=round(outcome.seconds, 1), **_told(outcome))
         if duty is Duty.RETAIN:
             self._retain = False
+        elif duty is Duty.REPORTS:
+            self._kept_report = self._report_begun
+            self._look_s = 0.0
         elif duty is Duty.LOOK:
             self._look = outcome.result
             self._look_s = duties.next_look_s(now_s)
         self._publish()
 
     def _notice_others(self) -> None:
-        """A base that was made, a check that was done: by a child, or by somebody in this container."""
+        """A base, a check, a drill that was done: by a child, by somebody in this container, or beside it."""
+        self._report = reports.newest_name(reports.folder())
         newest = notes.newest_base(self._config.store, self._place)
         if newest != self._newest:
             self._newest = newest

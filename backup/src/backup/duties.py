@@ -1,4 +1,4 @@
-"""What is done next: bases by their schedule, old ones removed after each, a look at everything once a day. Pure."""
+"""What is done next: bases by their schedule, reports of drills kept, old ones removed, a look at everything once a day. Pure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Duty(StrEnum):
     """One thing to do, by the command that does it, in the order of their weight."""
 
     BASE = "now"
+    REPORTS = "reports"
     RETAIN = "retain"
     CHECK = "check"
     LOOK = "list"
@@ -52,12 +53,15 @@ class Agenda:
     check_wall_s: float
     look_s: float
     """`time.monotonic()`."""
+    reports: bool = False
+    """A drill has ended whose report is not at the target."""
     retain: bool = False
 
     def due(self, tries: dict[Duty, Tries], wall_s: float, now_s: float) -> Duty | None:
         """The most important duty that may begin now."""
         ready = {
             Duty.BASE: self.base_wall_s is not None and wall_s >= self.base_wall_s,
+            Duty.REPORTS: self.reports,
             Duty.RETAIN: self.retain,
             Duty.CHECK: wall_s >= self.check_wall_s,
             Duty.LOOK: now_s >= self.look_s,

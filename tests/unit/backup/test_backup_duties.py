@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backup.archive_retention import Known
 from backup.archive_retention import leaving as lineages_leaving
 from backup.duties import Agenda, Duty, Tries, next_base_wall_s, next_check_wall_s
@@ -29,6 +31,8 @@ def test_a_clock_that_was_set_back_puts_nothing_off_for_long() -> None:
 def test_what_weighs_more_comes_first_and_failures_wait() -> None:
     agenda = Agenda(base_wall_s=NOW_S, check_wall_s=NOW_S, look_s=0.0, retain=True)
     assert agenda.due(NO_TRIES, NOW_S, 100.0) is Duty.BASE
+    drilled = replace(agenda, base_wall_s=None, reports=True)
+    assert drilled.due(NO_TRIES, NOW_S, 100.0) is Duty.REPORTS
     tries = {**NO_TRIES, Duty.BASE: Tries().failed("no room", 100.0)}
     assert agenda.due(tries, NOW_S, 100.0) is Duty.RETAIN
     assert agenda.due(tries, NOW_S, 131.0) is Duty.BASE

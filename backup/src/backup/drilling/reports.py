@@ -29,6 +29,11 @@ def write(into: Path, report: dict[str, Any]) -> Path:
     return file
 
 
+def newest_name(out_of: Path) -> str:
+    """Of the last one; empty without any."""
+    return max((file.stem for file in out_of.glob("*.json")), default="")
+
+
 def read_all(out_of: Path) -> dict[str, dict[str, Any]]:
     """All of them by name, the oldest first; none without a folder."""
     found = {}
