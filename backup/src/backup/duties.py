@@ -1,4 +1,4 @@
-"""What is done next: bases by their schedule, reports of drills kept, old ones removed, a look at everything once a day. Pure."""
+"""What is done next: bases by schedule, reports of drills kept, old bases removed, a daily look at everything. Pure."""
 
 from __future__ import annotations
 
