@@ -14,18 +14,24 @@ from tools import stack_state
 LOG_LINES = "15"
 
 
-def ensure(stack: Stack) -> None:
-    """Make the stack known to the backend; nothing is written into the checkout."""
-    stack_state.ensure_stack(stack.name, stack.environment)
+def ensure(stack: Stack) -> bool:
+    """Make the stack known to the backend; nothing is written into the checkout.
+
+    Returns:
+        True if it was not known before.
+    """
+    return stack_state.ensure_stack(stack.name, stack.environment)
 
 
 def up(stack: Stack, console: Console) -> None:
     """Bring the stack up and tell how to use it.
 
     Raises:
-        StackError: Pulumi failed. Has shown the server's last log lines, when there is a server.
+        StackError: Another state has a stack of this name here, and nothing was done; or Pulumi failed, and the
+            last lines of its containers were shown.
     """
-    ensure(stack)
+    if ensure(stack):
+        _refuse_another_states(stack)
     for name in stack.start_stopped():
         console.print(f"started {name}")
     try:
@@ -34,6 +40,17 @@ def up(stack: Stack, console: Console) -> None:
         _show_logs(stack, console)
         raise
     _say_what_next(stack, console)
+
+
+def _refuse_another_states(stack: Stack) -> None:
+    there = [name for running in (True, False) for name in stack.containers(running=running)]
+    if there:
+        stack.ask_pulumi(["stack", "rm", "--yes", "--preserve-config"])
+        raise StackError(
+            f"there are containers of a stack {stack.name} that this state knows nothing of: {', '.join(there)}. "
+            "Use the state that made them (CORTEX_STATE_DIR, PULUMI_BACKEND_URL), or another name for the stack; if "
+            f"that state is lost, `docker rm --force {' '.join(there)}` and `make up` take over the store's volume"
+        )
 
 
 def preview(stack: Stack, *, expect_no_changes: bool) -> None:
