@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import store
-from tests.backup.far import S3, Directory, Far, Sftp
+from tests.backup.far import Far
+from tests.backup.making import ToolsMissing, answering, make_empty_store, path_with_tools
 from tests.backup.scene import Daemon, Scene
 from tests.recovery.servers import Stock
-from tools.binaries import find
-from tools.host import this_host
-from tools.locations import locations
-from tools.versions import BACKUP
 
 
 @pytest.fixture(scope="session", autouse=True)
 def tools_on_path() -> Iterator[None]:
-    """litestream, restic and rclone: the toolchain's, or what somebody has put on PATH."""
-    folders, missing = [], []
-    for tool in BACKUP:
-        if (found := find(tool, locations(), this_host())) is not None:
-            folders.append(str(found.folder))
-        elif shutil.which(tool.name) is None:
-            missing.append(tool.name)
-    if missing:
-        pytest.fail(f"{', '.join(missing)} missing: `.venv/bin/python -m tools up` fetches or builds what is needed")
+    """litestream, restic and rclone."""
+    try:
+        path = path_with_tools()
+    except ToolsMissing as missing:
+        pytest.fail(str(missing))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", os.pathsep.join([*folders, os.environ["PATH"]]))
+        patch.setenv("PATH", path)
         yield
 
 
@@ -41,9 +30,7 @@ def tools_on_path() -> Iterator[None]:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared store without data: making the tables takes longer than all else in a start."""
     folder = tmp_path_factory.mktemp("empty") / "store"
-    folder.mkdir()
-    subprocess.run([sys.executable, "-m", "cortex_api.schema", str(folder)], check=True, timeout=120)
-    store.prepare(folder)
+    make_empty_store(folder)
     return folder
 
 
@@ -61,13 +48,8 @@ def server(empty_store: Path, tmp_path: Path) -> Iterator[Stock]:
 @pytest.fixture
 def far(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Far]:
     """The target that the test names (`directory`, `s3`, `sftp`), a directory by default; it answers."""
-    kind = {"directory": Directory, "s3": S3, "sftp": Sftp}[getattr(request, "param", "directory")]
-    made = kind(tmp_path / "far")
-    made.start()
-    yield made
-    made.stop()
-    if isinstance(made, Sftp):
-        made.end()
+    with answering(getattr(request, "param", "directory"), tmp_path / "far") as made:
+        yield made
 
 
 @pytest.fixture

@@ -140,8 +140,12 @@ class Scene:
 
     def run(self, verb: str, *arguments: str, code: int = 0) -> dict[str, Any]:
         """Run a command to its end: what it printed; with another code than 0 and 1 the error."""
-        process = self.begin(verb, *arguments)
-        out, err = process.communicate(timeout=LIMIT_S)
+        return self.finish(self.begin(verb, *arguments), verb, code)
+
+    @staticmethod
+    def finish(process: subprocess.Popen[str], verb: str, code: int = 0, limit_s: float = LIMIT_S) -> dict[str, Any]:
+        """As `run`, for a command that was begun."""
+        out, err = process.communicate(timeout=limit_s)
         assert process.returncode == code, f"{verb} ended with {process.returncode}: {err[-2000:]}"
         text = out if code in {0, 1} else err.splitlines()[-1]
         return dict(json.loads(text))

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from backup.restoring.wanted import in_words
 
@@ -23,7 +24,7 @@ ANY = pytest.mark.parametrize("far", ["directory", "s3", "sftp"], indirect=True)
 def test_the_newest_log_comes_back_with_the_indexes_of_the_base(
     scene: Scene, server: Stock, daemon: Daemon, tmp_path: Path
 ) -> None:
-    writing = Writing(server, tmp_path / "writing")
+    writing = Writing(server, tmp_path)
     daemon.start()
     scene.wait_archive(running=True)
     writing.start()
@@ -58,7 +59,7 @@ def test_a_moment_holds_all_that_was_written_before_and_nothing_later(
     written: list[tuple[str, float, float]] = []
     for number in range(30):
         began_s = time.time()
-        client.write("steps", [f"r{number}"], [[float(number), 1.0, 2.0, 3.0]], [f"text {number}"])
+        client.write("steps", [f"r{number}"], np.array([[number, 1, 2, 3]], dtype=np.float32), [f"text {number}"])
         written.append((f"r{number}", began_s, time.time()))
         wait_until(lambda: time.time() > written[-1][2] + 0.3, "a moment to pass")
     scene.wait_shipped(time.time())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import sqlite3
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from backup.config import load
 from backup.gateway import LOG
@@ -54,10 +54,10 @@ def kept(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         client.create("kept", "cosine", 8)
         daemon.start()
         scene.wait_archive(running=True)
-        source = random.Random(1)  # noqa: S311 -- rows
+        source = np.random.default_rng(1)
         for first in range(0, ROWS, BATCH):
             rows = range(first, first + BATCH)
-            vectors = [[source.gauss(0, 1) for _ in range(8)] for _ in rows]
+            vectors = source.normal(size=(BATCH, 8)).astype(np.float32)
             client.write("kept", [f"r{row}" for row in rows], vectors, [f"text {row}" for row in rows])
             scene.wait_shipped(time.time())
             if first == ROWS // 2:
@@ -90,12 +90,17 @@ class Rotten:
         files = [file for file in (self.place / "bases/data").rglob("*") if file.is_file()]
         return sorted(files, key=lambda file: file.stat().st_size, reverse=True)
 
-    def pieces(self, target: Target) -> list[str]:
+    def pieces(self, target: Target) -> list[ltx.Piece]:
         """The archive's files, in the order of their transactions."""
         (lineage,) = target.folders(LOG)
         entries = target.entries(f"{LOG}/{lineage}", recursive=True)
         found = [each for entry in entries if (each := ltx.piece(entry.path, entry.bytes)) is not None]
-        return [f"{LOG}/{lineage}/{each.name}" for each in sorted(found, key=lambda each: each.last)]
+        return sorted(found, key=lambda each: each.last)
+
+    def path(self, target: Target, piece: ltx.Piece) -> str:
+        """Where one of them is."""
+        (lineage,) = target.folders(LOG)
+        return f"{LOG}/{lineage}/{piece.name}"
 
 
 @pytest.fixture
@@ -133,7 +138,14 @@ def lost_index_of_the_repository(rotten: Rotten) -> None:
 
 
 def lost_archive_segment(rotten: Rotten) -> None:
-    rotten.change(lambda target: [target.remove(name) for name in rotten.pieces(target)[1:3]] and None)
+    def lose(target: Target) -> None:
+        pieces = rotten.pieces(target)
+        middle = pieces[-1].last // 2 + 1
+        for each in pieces:
+            if each.first <= middle <= each.last:
+                target.remove(rotten.path(target, each))
+
+    rotten.change(lose)
 
 
 def flipped_byte_in_the_archive(rotten: Rotten) -> None:
@@ -143,7 +155,7 @@ def flipped_byte_in_the_archive(rotten: Rotten) -> None:
 
 def cut_archive_segment(rotten: Rotten) -> None:
     def cut(target: Target) -> None:
-        name = rotten.pieces(target)[-1]
+        name = rotten.path(target, rotten.pieces(target)[-1])
         target.write(name, (target.read(name) or b"")[:50])
 
     rotten.change(cut)

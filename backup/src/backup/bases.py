@@ -44,6 +44,8 @@ class Base:
     taken_s: float
     manifest: Manifest | None
     """None when it cannot be read."""
+    mended: bool = False
+    """Its record was damaged, and was written again from the base itself."""
 
     @property
     def aged(self) -> Aged:
@@ -116,16 +118,18 @@ def find_all(target: Target, at: Repository, *, mend: bool = False) -> tuple[Bas
     except NoRepository:
         return ()
     written = records.read_all(target, records.BASES)
+    there = {Path(entry.path).stem for entry in target.entries(records.BASES)} if mend and snapshots else set()
     found = []
     for snapshot in snapshots:
         record = written.get(snapshot.id)
-        manifest = None
+        manifest, mended = None, False
         with contextlib.suppress(ValueError, Damaged):
             manifest = from_record(record) if record is not None else _manifest_within(at, snapshot.id)
             if record is None and mend:
                 records.write(target, records.BASES, snapshot.id, manifest.as_record())
+                mended = snapshot.id in there
         taken_s = manifest.taken_s if manifest is not None else _seconds(snapshot.taken)
-        found.append(Base(snapshot.id, taken_s, manifest))
+        found.append(Base(snapshot.id, taken_s, manifest, mended))
     return tuple(sorted(found, key=lambda base: base.taken_s))
 
 

@@ -84,8 +84,14 @@ def _archive_gap(config: Config, target: Target) -> str:
 
 def _of_bases(bases: tuple[Base, ...]) -> list[str]:
     unread = [f"the manifest of base {base.id[:8]} cannot be read" for base in bases if base.manifest is None]
+    mended = [
+        f"the manifest of base {base.id[:8]} was damaged, and was written again from the base: the target, or who "
+        "wrote there, breaks files"
+        for base in bases
+        if base.mended
+    ]
     ahead_s = time.time() + _CLOCK_S
-    return unread + [
+    return [*unread, *mended] + [
         f"base {base.id[:8]} is from the future ({moment(base.taken_s)}): the clock was set back since, or was wrong "
         "then. `latest` takes it for the newest until that time is reached: name a base instead, or correct the clock"
         for base in bases
