@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from infra import names
-from infra.one_shot import TMPFS_BYTES
-from infra.topologies.backup import BACKUP, DRILL
+from infra.topologies.backup import BACKUP, SCRATCH_PATH
 from infra.topologies.parts import STORE_PATH
+from ops import contained
+from ops.alone import alone
 from ops.backup import PROGRAM
 from ops.docker_host import DockerHost
-from ops.stack import Stack, StackError
+from ops.stack import STOP_LIMIT_S, Stack, StackError
 from tools import pulumi_cli
 
-_INTO = "/restored"
-_SCRATCH = ".cortex/scratch"
+COPY_LIMIT_S = 3_600
+_RESTORED = f"{SCRATCH_PATH}/restored"
 
 
 def into_directory(stack: Stack, to: str, folder: Path) -> int:
-    """Restore into a directory of the host; the stack goes on.
+    """Restore into a directory of this machine; the stack goes on.
+
+    It is put together in a volume, as the user that may read backups, and then copied out: whoever asks owns the files,
+    and the store may be on another host.
 
     Args:
         stack: The stack.
@@ -32,19 +34,22 @@ def into_directory(stack: Stack, to: str, folder: Path) -> int:
         The exit code of the restore.
 
     Raises:
-        StackError: The stack is not up, has no backups, or has its store on another host.
+        StackError: The directory is not empty, the stack is not up, or has no backups.
     """
-    name, host = _archiver(stack)
-    if host.endpoint is not None:
-        raise StackError(f"the backups are read on the store's own host ({host.endpoint.docker}); restore there")
-    user = _inspected(host, name)["Config"]["User"]
     folder = folder.resolve()
-    (folder / _SCRATCH).mkdir(parents=True, exist_ok=True)
-    mounted = ["--volumes-from", f"{name}:ro", "--mount", f"type=bind,source={folder},target={_INTO}"]
-    # The directory belongs to whoever asked, and so does what is made in it.
-    owner = f"{folder.stat().st_uid}:{user.partition(':')[2]}"
-    options = [*mounted, "--env", f"BACKUP_SCRATCH={_INTO}/{_SCRATCH}"]
-    return _run(host, name, options, ["restore", "--to", to, "--into", _INTO], owner)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StackError(f"{folder} is not an empty directory: a restore never writes over anything")
+    archiver, host = _archiver(stack)
+    name = f"{archiver}-restore-{secrets.token_hex(4)}"
+    mounted = ["--volumes-from", f"{archiver}:ro", "--mount", f"type=volume,target={SCRATCH_PATH}"]
+    try:
+        code = _run(host, archiver, ["--name", name, *mounted], ["restore", "--to", to, "--into", _RESTORED], keep=True)
+        if not code:
+            folder.mkdir(parents=True, exist_ok=True)
+            host.docker(["cp", f"{name}:{_RESTORED}/.", str(folder)], COPY_LIMIT_S)
+    finally:
+        host.try_docker(["rm", "--force", "--volumes", name], STOP_LIMIT_S)
+    return code
 
 
 def in_place(stack: Stack, to: str) -> int:
@@ -61,16 +66,8 @@ def in_place(stack: Stack, to: str) -> int:
         StackError: The stack is not up, or has no backups.
     """
     name, host = _archiver(stack)
-    server = stack.output("container")
-    stopped = [each for each in (server, name, names.on_host(stack.name, DRILL)) if each in stack.parts()]
-    user = _inspected(host, name)["Config"]["User"]
-    host.docker(["stop", *stopped], 600)
-    try:
-        return _run(
-            host, name, ["--volumes-from", name], ["restore", "--to", to, "--into", STORE_PATH, "--force"], user
-        )
-    finally:
-        host.docker(["start", *stopped], 600)
+    with alone(stack):
+        return _run(host, name, ["--volumes-from", name], ["restore", "--to", to, "--into", STORE_PATH, "--force"])
 
 
 def _archiver(stack: Stack) -> tuple[str, DockerHost]:
@@ -79,22 +76,19 @@ def _archiver(stack: Stack) -> tuple[str, DockerHost]:
     return name, stack.host_of(name)
 
 
-def _inspected(host: DockerHost, name: str) -> dict[str, Any]:
-    (found,) = json.loads(host.docker(["inspect", name]))
-    return dict(found)
-
-
-def _run(host: DockerHost, archiver: str, options: Sequence[str], arguments: Sequence[str], user: str) -> int:
-    """Run the backup program with the archiver's image, files and networks."""
-    found = _inspected(host, archiver)
+def _run(
+    host: DockerHost, archiver: str, options: Sequence[str], arguments: Sequence[str], *, keep: bool = False
+) -> int:
+    """Run the backup program as the archiver does, with its image, files and networks."""
+    found = contained.inspected(host, archiver)
     networks = list(found["NetworkSettings"]["Networks"])
-    command = [
-        *("run", "--rm", "--interactive", "--user", user, "--read-only", "--cap-drop", "ALL"),
-        *("--security-opt", "no-new-privileges", "--log-driver", "none"),
-        *("--tmpfs", f"/tmp:rw,noexec,nosuid,nodev,size={TMPFS_BYTES}"),  # noqa: S108 - a mount
-        *("--network", networks[0] if networks else "none"),
-        *options,
-        *("--entrypoint", PROGRAM[0], found["Image"], *PROGRAM[1:], *arguments),
-    ]
+    command = contained.command(
+        found["Image"],
+        [*PROGRAM, *arguments],
+        user=found["Config"]["User"],
+        network=networks[0] if networks else "none",
+        options=["--interactive", *options],
+        keep=keep,
+    )
     with host.environment() as environ:
         return pulumi_cli.foreground(command, environ, program=["docker"])
