@@ -23,6 +23,8 @@ ORDER BY collections.id
 """
 
 DEFAULT_SPACE = "l2"
+INTERNAL_DATABASE = "cortex_internal"
+"""Of the canaries of guard and API: nothing in it is a user's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,11 @@ class Inspection:
         return sum(view.lag_rows for view in self.collections)
 
     @property
+    def of_users(self) -> tuple[CollectionView, ...]:
+        """The collections without those of the canaries."""
+        return tuple(view for view in self.collections if view.database != catalog.INTERNAL_DATABASE)
+
+    @property
     def orphan_bytes(self) -> int:
         """What the orphans take on disk."""
         return sum(orphan.bytes for orphan in self.orphans)

@@ -93,7 +93,8 @@ def _wal_holder(path: Path) -> int | None:
     """The process which holds the database open in WAL mode; -1 or 0 when its id has no meaning here; None if none."""
     shared = path.with_name(path.name + "-shm")
     try:
-        descriptor = os.open(shared, os.O_RDWR | os.O_CLOEXEC)
+        # To ask for a lock the file need not be open for writing, which a store mounted read-only does not allow.
+        descriptor = os.open(shared, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

@@ -1,6 +1,6 @@
 """The commands of `python -m store`, in the order in which the help lists them."""
 
-from store.commands import adopt, assemble, compact, copy, inspect, prepare, renew, repair, verify
+from store.commands import adopt, assemble, compact, copy, inspect, prepare, receive, renew, repair, send, verify
 from store.commands.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -13,4 +13,6 @@ COMMANDS: tuple[Command, ...] = (
     compact.COMMAND,
     renew.COMMAND,
     adopt.COMMAND,
+    send.COMMAND,
+    receive.COMMAND,
 )
