@@ -160,6 +160,12 @@ bench-continuity: dev-env ## Updates, restarts and kills of a stack under load, 
 bench-gateway: dev-env ## Native queries and inserts through the gateway against Chroma itself, as ratios
 	@.venv/bin/python -m tests.bench.gateway $(if $(SLOTS),--slots $(SLOTS))
 
+.PHONY: bench-recovery
+bench-recovery: dev-env ## Everything killed at once, and how much is lost, how soon it serves, what backups cost (ROUNDS=20)
+	@.venv/bin/python -m tools up
+	@.venv/bin/python -m tests.bench.recovery $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SIZES),--sizes $(SIZES)) \
+	$(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET))
+
 ##@ Help
 
 .PHONY: help
