@@ -27,8 +27,8 @@ def run(wanted: Mapping[str, Any], given: str) -> str:
 
     Args:
         wanted: `stack`, `part`, `image`, `command`, `environment`, `user`, `memory_bytes`, `network` (empty for none),
-            `mounts` (each as `docker run --mount` has it), `limit_s`, `docker` (the other host's endpoint as `Endpoint`
-            has it, or None).
+            `mounts` (each as `docker run --mount` has it), `limit_s`, and `docker`, the endpoint of another host as
+            `Endpoint` has it. For the program's own host that is None, or not there: the engine drops what is None.
         given: What it reads from its standard input.
 
     Returns:
@@ -38,9 +38,10 @@ def run(wanted: Mapping[str, Any], given: str) -> str:
         OneShotError: It failed, or took too long.
     """
     name = names.on_host(wanted["stack"], wanted["part"])
-    if wanted["docker"] is None:
+    elsewhere = wanted.get("docker")
+    if elsewhere is None:
         return _run(name, wanted, given, None)
-    with Endpoint(**wanted["docker"]).environment() as environ:
+    with Endpoint(**elsewhere).environment() as environ:
         return _run(name, wanted, given, environ)
 
 
@@ -50,7 +51,7 @@ def _run(name: str, wanted: Mapping[str, Any], given: str, environ: Mapping[str,
     try:
         done = _docker(["run", "--name", name, *_options(wanted)], environ, given, float(wanted["limit_s"]))
     except subprocess.TimeoutExpired:
-        raise OneShotError(f"{wanted['part']} took longer than {wanted['limit_s']} s, and was ended") from None
+        raise OneShotError(f"{wanted['part']} took longer than {wanted['limit_s']:.0f} s, and was ended") from None
     finally:
         _remove(name, environ)
     if done.returncode:

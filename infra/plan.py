@@ -198,10 +198,17 @@ class ApiReplicas:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A random word that the program makes once. Another generation is another word."""
+    """A random word that the program makes once. Another generation is another word.
+
+    Attributes:
+        name: What it is for.
+        generation: Which one it is.
+        outlives: Whether it stays when the stack is removed.
+    """
 
     name: str
     generation: int
+    outlives: bool = False
 
     @property
     def key(self) -> str:
@@ -345,4 +352,5 @@ class Plan:
     @property
     def images(self) -> tuple[str, ...]:
         """Keys of the images that are needed."""
-        return tuple(dict.fromkeys(container.image for container in self.containers))
+        restore = (self.restore.image,) if self.restore else ()
+        return tuple(dict.fromkeys((*(container.image for container in self.containers), *restore)))

@@ -10,7 +10,7 @@ import pulumi
 
 from infra.docker_endpoint import Endpoint
 from infra.images import BuiltImage
-from infra.plan import Network, Plan, Restore, Security
+from infra.plan import Network, Place, Plan, Restore, Security
 from infra.platforms.docker.docker_host import DockerHost
 from infra.restored import Restored
 from infra.settings import StoreHost
@@ -56,7 +56,8 @@ class Backup:
             opening: Values of `Restore.secrets`, with which the backup is opened.
         """
         named = {name: opening[name] for name in self._restore.secrets}
-        configuration = pulumi.Output.all(**named).apply(self._restore.configuration)
+        # Of no outputs at all Pulumi makes a list.
+        configuration = pulumi.Output.all(**named).apply(lambda values: self._restore.configuration(dict(values)))
         self._configuration = pulumi.Output.secret(configuration)
         part = "recover"
         container = self._container(part, self._restore.recover, [], RECOVER_LIMIT_S)
@@ -82,16 +83,7 @@ class Backup:
     ) -> dict[str, Any]:
         restore, security = self._restore, Security()
         networks = [self._host.network(Network(name, internal=False)) for name in restore.networks]
-        places = [
-            f"type=bind,source={place.directory},target={place.mount_path}{',readonly' if place.read_only else ''}"
-            if place.directory
-            else pulumi.Output.concat(
-                "type=volume,source=",
-                self._host.volume(place),
-                f",target={place.mount_path}{',readonly' if place.read_only else ''}",
-            )
-            for place in restore.places
-        ]
+        places = [self._mounted(place) for place in restore.places]
         return {
             "stack": self._plan.stack,
             "part": part,
@@ -105,3 +97,11 @@ class Backup:
             "limit_s": limit_s,
             "docker": self._docker,
         }
+
+    def _mounted(self, place: Place) -> pulumi.Output[str]:
+        end = f",target={place.mount_path}{',readonly' if place.read_only else ''}"
+        if place.directory:
+            # A line of CSV: a directory's name may have commas and quotes.
+            source = place.directory.replace('"', '""')
+            return pulumi.Output.from_input(f'type=bind,"source={source}"{end}')
+        return pulumi.Output.concat("type=volume,source=", self._host.volume(place), end)
