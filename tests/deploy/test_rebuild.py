@@ -46,7 +46,8 @@ def machines(
     try:
         yield made[0], made[1]
     finally:
-        for each in made:
+        # Their containers have the same names.
+        for each in reversed(made):
             each.purge()
 
 
