@@ -31,7 +31,7 @@ def alone(stack: Stack) -> Iterator[DockerHost]:
     host = stack.host_of(server)
     there = stack.parts()
     stopped = [server, *(each for part in (BACKUP, DRILL) if (each := names.on_host(stack.name, part)) in there)]
-    with _endings_are_heard():
+    with endings_are_heard():
         try:
             host.docker(["stop", *stopped], STOP_LIMIT_S)
             yield host
@@ -41,7 +41,7 @@ def alone(stack: Stack) -> Iterator[DockerHost]:
 
 
 @contextmanager
-def _endings_are_heard() -> Iterator[None]:
+def endings_are_heard() -> Iterator[None]:
     """A signal that would end the process ends what it does instead, so that it can be undone."""
 
     def end(number: int, _frame: FrameType | None) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.settings import SettingsError
-from ops import backup, lifecycle, recovery_sheet, restoring, size, status
+from ops import backup, importing, lifecycle, recovery_sheet, restoring, size, status
 from ops import collection as one_collection
 from ops import demo as demo_data
 from ops.stack import Stack, StackError
@@ -224,6 +224,26 @@ def restore(
             raise typer.Exit(restoring.into_directory(_stack(stack), to, into))
         _confirmed(stack, confirm, f"This stops stack {stack}, and moves its data aside")
         raise typer.Exit(restoring.in_place(_stack(stack), to))
+
+
+@app.command("import")
+def import_(
+    *,
+    source: Annotated[str, typer.Option("--from", help="A directory, volume:NAME, or http(s)://HOST:PORT.")],
+    force: Annotated[bool, typer.Option("--force", help="Move data that the stack has aside first.")] = False,
+    token: Annotated[bool, typer.Option("--token", help="Ask for the server's token, or CORTEX_IMPORT_TOKEN.")] = False,
+    authority: Annotated[Path | None, typer.Option("--ca", help="Certificates to trust for https, PEM.")] = None,
+    tenant: Annotated[str, typer.Option(help="Of the server.")] = "default_tenant",
+    database: Annotated[str, typer.Option(help="Of the server.")] = "default_database",
+    stack: StackName = DEV,
+    json: AsJson = False,
+) -> None:
+    """Take over an existing Chroma: its directory, its volume, or a running server's collections."""
+    with _told():
+        shown = os.environ.get("CORTEX_IMPORT_TOKEN") or (token and typer.prompt("Token", hide_input=True, err=True))
+        access = importing.Access(shown or "", tenant, database, authority)
+        done = importing.run(_stack(stack), source, access, console, force=force)
+        print(done.as_json() if json else done.as_text())
 
 
 @app.command("recovery-sheet")
