@@ -64,6 +64,7 @@ def measure(setting: Setting, size: int) -> Size:
         staged.start()
         rows = Rows(staged.server)
         rows.write(size - round(size * TAIL_SHARE))
+        rows.wait_right(staged.server)  # the first query brings the index up to date, and everybody waits for it
         pause = recovery_pause.measure(staged, rows)
         rows.write(max(0, size - rows.written))
         staged.scene.wait_shipped(time.time())
