@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from infra.certificate_resources import CertificateAuthority, ServerCertificate
 from infra.credentials import RandomWord
-from infra.plan import AUTHORITY, AUTHORITY_KEY, CERTIFICATE, DOOR_CERTIFICATE, Certificate, Plan
+from infra.plan import AUTHORITY, AUTHORITY_KEY, CERTIFICATE, DOOR_CERTIFICATE, Certificate, Plan, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,7 @@ def make(
         recover: What a stack that is rebuilt (`Plan.restore`) had before, by name: called with what opens the backup.
     """
     opening = plan.restore.secrets if plan.restore else ()
-    values = {
-        word.key: RandomWord(word.name, word.generation, opts=opts).value for word in plan.words if word.key in opening
-    }
+    values = {word.key: _word(word, opts) for word in plan.words if word.key in opening}
     recovered = recover(values) if recover else None
 
     def again(name: str) -> pulumi.Output[str] | None:
@@ -54,11 +52,7 @@ def make(
         value: pulumi.Output[str] = recovered.apply(lambda had: had.get(name, ""))
         return pulumi.Output.secret(value)
 
-    values |= {
-        word.key: RandomWord(word.name, word.generation, opts=opts, given=again(word.key)).value
-        for word in plan.words
-        if word.key not in opening
-    }
+    values |= {word.key: _word(word, opts, again(word.key)) for word in plan.words if word.key not in opening}
     if given is not None:
         values[CERTIFICATE] = pulumi.Output.secret(given.get_secret_value())
         if plan.far is None:
@@ -77,6 +71,12 @@ def make(
     made = _signed(plan.stack, authority, plan.certificate, opts)
     values[CERTIFICATE] = made.bundle
     return StackSecrets(values, authority.certificate, made.not_after)
+
+
+def _word(word: Word, opts: pulumi.ResourceOptions, given: pulumi.Output[str] | None = None) -> pulumi.Output[str]:
+    # Nothing else holds it: what is protected stays in the state when the stack is removed.
+    kept = pulumi.ResourceOptions(protect=True) if word.outlives else None
+    return RandomWord(word.name, word.generation, opts=pulumi.ResourceOptions.merge(opts, kept), given=given).value
 
 
 def _signed(

@@ -24,8 +24,11 @@ from infra.vocabulary import TargetKind
 
 BACKUP, DRILL = "backup", "drill"
 IMAGE = "backup"
-KEY = Word("backup-key", 1)
-"""What everything at the target is encrypted with. It has one generation: another key is another target."""
+KEY = Word("backup-key", 1, outlives=True)
+"""What everything at the target is encrypted with. It has one generation: another key is another target.
+
+Every stack has it, whatever its settings: one that drops it for a while could not read its backups again.
+"""
 CONFIG = "backup.json"
 TARGET_PATH, STAGING_PATH, SCRATCH_PATH, REPORTS_PATH = "/backup", "/staging", "/scratch", "/reports"
 STATUS_PORT = 8090
@@ -50,13 +53,11 @@ class Backups:
         archiver: Beside the server, in its group.
         drill: A workload of its own; None when no drills are wanted.
         networks: Networks that they need.
-        words: Words that they need.
     """
 
     archiver: Container
     drill: Container | None
     networks: tuple[Network, ...]
-    words: tuple[Word, ...]
 
 
 def wanted(settings: Settings) -> bool:
@@ -91,9 +92,8 @@ def backups(
     if not wanted(settings):
         return None
     backup = settings.backup
-    words = () if backup.encryption_key else (KEY,)
     networks = () if backup.target in LOCAL else (NETWORK,)
-    files = _files(stack, settings, (*keys, *(word.key for word in words)))
+    files = _files(stack, settings, (*keys, *(() if backup.encryption_key else (KEY.key,))))
     archiver = Container(
         name=BACKUP,
         image=IMAGE,
@@ -117,7 +117,7 @@ def backups(
         ),
     )
     drill = _drill(stack, settings, need, archiver, hard_limit) if backup.drill_schedule != NEVER else None
-    return Backups(archiver, drill, networks, words)
+    return Backups(archiver, drill, networks)
 
 
 def _drill(stack: str, settings: Settings, need: Sizing, archiver: Container, hard_limit: int | None) -> Container:

@@ -46,7 +46,7 @@ def plan(
         store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server, made.archiver if made else None),
         api=ApiReplicas(one, need.replicas),
         gateway=gateway.container(stack, settings, need.gateway_memory_bytes, networks, open_files_hard_limit),
-        words=(*gateway.words(settings), *(made.words if made else ())),
+        words=(*gateway.words(settings), backup.KEY),
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
         drill=made.drill if made else None,

@@ -21,7 +21,7 @@ def plan(stack: str, settings: Settings, need: StackSizing, open_files_hard_limi
         networks=(*NETWORKS, *(made.networks if made else ())),
         store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server, made.archiver if made else None),
         gateway=gateway.container(stack, settings, need.gateway_memory_bytes, NETWORKS, open_files_hard_limit),
-        words=(*gateway.words(settings), *(made.words if made else ())),
+        words=(*gateway.words(settings), backup.KEY),
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
         drill=made.drill if made else None,

@@ -121,7 +121,7 @@ class DockerHost:
             opts=pulumi.ResourceOptions(
                 parent=self.component,
                 provider=self.provider,
-                protect=place.outlives,
+                # Not protected: settings may do without it later, and `up` fails on what is protected and not wanted.
                 retain_on_delete=place.outlives,
                 # Every input of a volume would force its replacement, and with that the loss of what is in it.
                 ignore_changes=["driver", "driverOpts", "labels", "name"],

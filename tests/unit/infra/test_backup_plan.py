@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from backup.drilling.reports import FOLDER_VARIABLE
 
 from backup import config as archiver
 from healthcheck import settings as guard_settings
@@ -36,6 +37,7 @@ SFTP = {
 }
 DIRECTORY = {"target": "directory", "directory": "/mnt/backups"}
 TARGETS = pytest.mark.parametrize("target", [{}, DIRECTORY, S3, SFTP], ids=["volume", "directory", "s3", "sftp"])
+LATEST = {"restore": {"to": "latest"}}
 SECRETS = ("secret-of-the-key", "private-key-of-u", KEY_OF_THE_SHEET)
 
 
@@ -94,18 +96,28 @@ def test_nothing_secret_is_in_an_environment_or_a_command(topology, target):
         assert not [secret for secret in SECRETS if secret in shown]
 
 
-def test_a_key_is_made_unless_one_is_given():
-    assert KEY in laid_down().words
-    given = laid_down({"backup": {"encryption_key": KEY_OF_THE_SHEET}})
-    assert KEY not in given.words
+def test_the_key_that_is_made_is_used_unless_one_is_given(tmp_path):
+    assert KEY.key in laid_down().store_group.archiver.files.secrets
+    given = laid_down({"backup": {"encryption_key": "g" * 43}})
     assert KEY.key not in given.store_group.archiver.files.secrets
+    assert told(given, tmp_path / "backup.json").key == "g" * 43
+
+
+@BOTH
+@pytest.mark.parametrize("backup_settings", [{}, {"target": "none"}, {"encryption_key": KEY_OF_THE_SHEET}])
+def test_the_key_that_was_made_is_kept_whatever_the_settings(topology, backup_settings):
+    """Or settings that do without it for a while would make noise of what is at the target."""
+    words = laid_down({"backup": backup_settings}, topology=topology).words
+    assert [word for word in words if word.outlives] == [KEY]
 
 
 @BOTH
 def test_without_backups_there_is_nothing_of_them(topology):
     plan = laid_down({"backup": {"target": "none"}}, topology=topology)
     assert (plan.store_group.archiver, plan.drill, plan.restore) == (None, None, None)
-    assert KEY not in plan.words
+    assert "backup" not in plan.images
+    assert "backup" not in {network.name for network in plan.networks}
+    assert not [place for container in plan.containers for place in container.places]
     assert plan.store_group.server.environment["HEALTH_BACKUPS"] == "false"
     assert laid_down(topology=topology).store_group.server.environment["HEALTH_BACKUPS"] == "true"
     assert laid_down({"backup": {"drill_schedule": "never"}}, topology=topology).drill is None
@@ -150,6 +162,60 @@ def test_or_with_that_of_another_stack_which_it_only_reads(tmp_path):
     assert (read.key, read.target.path) == (KEY_OF_THE_SHEET, "/backup")
     # Its own backups go where they always go.
     assert laid_down(raw).store_group.archiver.places[0].directory == ""
+
+
+@BOTH
+@TARGETS
+def test_a_stack_may_begin_with_a_backup_wherever_it_is(topology, target, tmp_path):
+    """Its own backups may be elsewhere, or nowhere."""
+    where = {"target": "volume", **target}
+    raw = {"restore": {**where, "encryption_key": KEY_OF_THE_SHEET}, "backup": {"target": "none"}}
+    plan = laid_down(raw, topology=topology)
+    restore = plan.restore
+    assert restore.image == "backup"
+    assert "backup" in plan.images
+    assert (plan.store_group.archiver, plan.drill) == (None, None)
+    elsewhere = where["target"] in {"s3", "sftp"}
+    assert restore.networks == (("backup",) if elsewhere else ())
+    # It puts things together in one place, and only reads in the other.
+    writable = [place.mount_path for place in restore.places if not place.read_only]
+    assert writable == ["/scratch"]
+    assert [place.mount_path for place in restore.places if place.read_only] == ([] if elsewhere else ["/backup"])
+    file = tmp_path / "told"
+    file.write_text(restore.configuration({}))
+    read = archiver.load(file)
+    kinds = {"s3": archiver.S3Target, "sftp": archiver.SftpTarget}
+    assert isinstance(read.target, kinds.get(where["target"], archiver.DirectoryTarget))
+    shown = json.dumps([dict(restore.environment), restore.command, restore.recover])
+    assert not [secret for secret in SECRETS if secret in shown]
+
+
+@BOTH
+def test_a_restore_has_the_memory_and_the_time_to_make_every_index(topology):
+    small, large = (
+        laid_down({**LATEST, "corpus": {"vectors": vectors}}, topology=topology) for vectors in (1_000, 1_000_000)
+    )
+    for plan in (small, large):
+        server = plan.store_group.server
+        assert plan.restore.memory_limit_bytes > server.resources.memory_limit_bytes
+        assert plan.restore.limit_s > server.health.start_period_s
+    assert large.restore.limit_s > small.restore.limit_s
+    assert laid_down(topology=topology).restore is None
+
+
+def test_archiver_and_drill_read_what_they_are_told_where_they_are_told_it(tmp_path):
+    plan = laid_down({"backup": {"drill_schedule": "never"}})
+    assert told(plan, tmp_path / "backup.json").drills.expression == "never"
+    plan = laid_down()
+    for container in (plan.store_group.archiver, plan.drill):
+        environment = container.environment
+        assert str(archiver.config_path(environment)) == f"{container.files.mount_path}/{container.files.files[0]}"
+        host, port = archiver.listen_address(environment)
+        assert environment["HEALTH_URL"] == f"http://{host}:{port}/healthz"
+        mounted = {place.mount_path for place in container.places}
+        assert {str(archiver.scratch_path(environment)), environment[FOLDER_VARIABLE]} <= mounted
+    assert plan.drill.command == ("python3", "-m", "backup", "drilling")
+    assert plan.store_group.archiver.command == ()
 
 
 def test_the_state_that_is_carried_names_the_stack():

@@ -36,15 +36,36 @@ EVERYWHERE = {
     f"{STACK}cortex:docker:Stack$cortex:docker:StoreGroup::store",
     f"{STACK}cortex:docker:StoreGroup$docker:index/container:Container::server",
     f"{STACK}cortex:docker:Stack$docker:index/container:Container::gateway",
+    f"{STACK}cortex:docker:Stack$pulumi-python:dynamic/cortex:RandomWord::backup-key-1",
+}
+VOLUME_OF_BACKUPS = f"{STACK}cortex:docker:Stack$docker:index/volume:Volume::backups"
+DRILLS = {
+    f"{STACK}cortex:docker:Stack$docker:index/container:Container::drill",
+    f"{STACK}cortex:docker:Stack$docker:index/volume:Volume::drill-scratch",
+}
+BACKUPS = DRILLS | {
+    VOLUME_OF_BACKUPS,
+    f"{STACK}cortex:docker:Stack$cortex:index:BuiltImage::backup",
+    f"{STACK}cortex:index:BuiltImage$docker-build:index:Image::backup",
+    f"{STACK}cortex:index:BuiltImage$docker:index/remoteImage:RemoteImage::backup",
+    f"{STACK}cortex:docker:Stack$cortex:docker:SecretFiles::backup-secrets",
+    f"{STACK}cortex:docker:SecretFiles$docker:index/volume:Volume::backup-secrets",
+    f"{STACK}cortex:docker:SecretFiles$docker:index/container:Container::backup-secrets-writer",
+    f"{STACK}cortex:docker:Stack$docker:index/volume:Volume::staging",
+    f"{STACK}cortex:docker:Stack$docker:index/volume:Volume::scratch",
+    f"{STACK}cortex:docker:Stack$docker:index/volume:Volume::drill-reports",
+    f"{STACK}cortex:docker:StoreGroup$docker:index/container:Container::backup",
 }
 URNS = {
     Topology.SINGLE_NODE: EVERYWHERE
+    | BACKUPS
     | {
         f"{STACK}cortex:docker:Stack$cortex:index:BuiltImage::api",
         f"{STACK}cortex:index:BuiltImage$docker-build:index:Image::api",
         f"{STACK}cortex:index:BuiltImage$docker:index/remoteImage:RemoteImage::api",
     },
     Topology.CLIENT_SERVER: EVERYWHERE
+    | BACKUPS
     | {
         f"{STACK}cortex:docker:Stack$cortex:index:BuiltImage::api-remote",
         f"{STACK}cortex:index:BuiltImage$docker-build:index:Image::api-remote",
@@ -58,12 +79,22 @@ URNS = {
         f"{STACK}cortex:docker:ApiReplicas$docker:index/container:Container::cortex-dev-api-2",
     },
 }
-# What the group of the store and its server were called before: found again under these names, not made anew.
+# What the group of the store and its server were called before: found again under these names, not made anew. Any
+# first word might be one without a generation in its name.
 FORMERLY = {
     "cortex:docker:Stack$cortex:docker:StoreGroup::store": ["single-node"],
     "cortex:docker:StoreGroup$docker:index/container:Container::server": ["api"],
     "cortex:docker:Stack$pulumi-python:dynamic/cortex:RandomWord::token-admin-1": ["token-admin"],
     "cortex:docker:Stack$pulumi-python:dynamic/cortex:RandomWord::inner-1": ["inner"],
+    "cortex:docker:Stack$pulumi-python:dynamic/cortex:RandomWord::backup-key-1": ["backup-key"],
+}
+PROTECTED = {"store", "backup-key-1"}
+S3 = {
+    "target": "s3",
+    "endpoint": "https://s3.example.com",
+    "bucket": "b-1",
+    "access_key_id": "id",
+    "secret_access_key": "secret",
 }
 FORMER_TYPES = {WORD: "pulumi-python:dynamic/cortex:AccessToken"}
 
@@ -95,8 +126,28 @@ def test_other_settings_change_no_urn(topology):
         "access": {"port": 9000, "plain_port": 9001},
         "tls": {"generation": 3, "names": ["db.example.com"]},
         "gateway": {"slots": 7},
+        "backup": {"schedule": "30 2 * * *", "keep_daily": 31, "staging_mib": 64, "drill_schedule": "0 5 * * *"},
     }
     assert set(rendered(raw).registered) == URNS[topology]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("backup", "without", "more"),
+    [
+        ({"target": "none"}, BACKUPS, set()),
+        ({"drill_schedule": "never"}, DRILLS, set()),
+        ({"target": "directory", "directory": "/mnt/backups"}, {VOLUME_OF_BACKUPS}, set()),
+        (S3, {VOLUME_OF_BACKUPS}, {f"{STACK}cortex:docker:Stack$docker:index/network:Network::backup"}),
+    ],
+    ids=["none", "no-drills", "directory", "s3"],
+)
+def test_other_backups_are_other_resources_and_touch_nothing_else(topology, backup, without, more):
+    made = rendered({"topology": topology.value, "backup": backup})
+    assert set(made.registered) == URNS[topology] - without | more
+    # What is protected and no longer wanted keeps `up` from ending: the volume of backups is only retained, and the
+    # key is always wanted.
+    assert {entry.request.name for entry in made.registered.values() if entry.request.protect} == PROTECTED
 
 
 def test_a_generation_more_is_a_word_more_and_nothing_else():
@@ -141,23 +192,34 @@ def test_the_store_volume_is_protected_retained_and_deaf_to_changes(topology):
 
 
 @BOTH
-def test_nothing_but_the_store_is_protected(topology):
+def test_nothing_but_the_store_and_the_key_of_backups_is_protected_and_nothing_but_data_is_retained(topology):
     registered = dev(topology).registered.values()
-    assert [entry.request.name for entry in registered if entry.request.protect] == ["store"]
-    assert [entry.request.name for entry in registered if entry.request.retainOnDelete] == ["store"]
+    assert {entry.request.name for entry in registered if entry.request.protect} == PROTECTED
+    assert {entry.request.name for entry in registered if entry.request.retainOnDelete} == {"store", "backups"}
+    assert {entry.request.type for entry in registered if entry.request.retainOnDelete} == {VOLUME}
 
 
 @BOTH
-def test_only_the_server_mounts_the_store(topology):
+@pytest.mark.parametrize("volume", ["backups", "staging", "scratch", "drill-scratch", "drill-reports"])
+def test_volumes_with_files_are_deaf_to_changes(topology, volume):
+    made = dev(topology).one(VOLUME, volume)
+    assert made.inputs == {"name": f"cortex-dev-{volume}"}
+    assert set(made.request.ignoreChanges) == {"driver", "driverOpts", "labels", "name"}
+
+
+@BOTH
+def test_only_the_server_and_the_archiver_mount_the_store(topology):
     mounting = {
-        entry.request.name
+        entry.request.name: mount
         for entry in dev(topology).registered.values()
         for mount in entry.inputs.get("mounts", ())
         if mount["source"] == "cortex-dev-store"
     }
-    assert mounting == {"server"}
-    store, *files = dev(topology).one(CONTAINER, "server").inputs["mounts"]
-    assert store == {"type": "volume", "source": "cortex-dev-store", "target": "/data"}
+    # The archiver writes there too: what it holds, and what it tells the guard.
+    store = {"type": "volume", "source": "cortex-dev-store", "target": "/data"}
+    assert mounting == {"server": store, "backup": store}
+    first, *files = dev(topology).one(CONTAINER, "server").inputs["mounts"]
+    assert first == store
     assert files == (
         [{"type": "volume", "source": "cortex-dev-api-secrets", "target": "/run/cortex/secrets", "readOnly": True}]
         if topology is Topology.SINGLE_NODE
@@ -168,8 +230,8 @@ def test_only_the_server_mounts_the_store(topology):
 @BOTH
 def test_what_cannot_be_there_twice_goes_before_the_new_one_comes(topology):
     first = {entry.request.name for entry in dev(topology).registered.values() if entry.request.deleteBeforeReplace}
-    # Two servers on one store, or two gateways on one port, must not overlap.
-    assert first == {"server", "gateway"}
+    # Two servers or two archivers on one store, two drills in one scratch, two gateways on one port must not overlap.
+    assert first == {"server", "backup", "drill", "gateway"}
 
 
 def test_a_replica_comes_before_its_predecessor_goes():
@@ -197,7 +259,7 @@ def test_what_docker_does_not_change_in_place_makes_a_new_container(topology):
         for entry in dev(topology).registered.values()
         if entry.request.type == CONTAINER and "writer" not in entry.request.name
     ]
-    assert len(services) == (2 if topology is Topology.SINGLE_NODE else 4)
+    assert len(services) == (4 if topology is Topology.SINGLE_NODE else 6)
     for entry in services:
         # The provider applies these neither in place nor by itself.
         assert set(entry.request.replaceOnChanges) == {"healthcheck", "tmpfs", "cpuPeriod", "cpuQuota"}
@@ -217,6 +279,6 @@ def test_two_stacks_share_no_name_on_the_host(topology):
     ours = names(dev(topology))
     assert not ours & names(rendered({"topology": topology.value}, stack="prod"))
     assert all(name.startswith("cortex-dev-") for name in ours)
-    assert len(ours) == (7 if topology is Topology.SINGLE_NODE else 10)
+    assert len(ours) == (15 if topology is Topology.SINGLE_NODE else 18)
     pulled = [entry for entry in dev(topology).registered.values() if entry.request.type == PULLED]
     assert all("dev" not in entry.inputs["name"] for entry in pulled)
