@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,10 @@ def in_clear(value: Any) -> Any:
     return [in_clear(item) for item in value] if isinstance(value, list) else value
 
 
+CARRIED = {name: f"{name}-of-the-backup" for name in ("token-admin-1", "token-former-1", "authority", "authority-key")}
+"""What the backup carries that a stack begins with: more than the stack wants, and less."""
+
+
 class Answers(Mocks):
     """What the providers would answer: inputs come back as outputs, with the outputs that the program waits for."""
 
@@ -62,6 +67,7 @@ class Answers(Mocks):
                 "bundle": f"bundle-of-{args.name}",
                 "not_after": "2040-01-01T00:00:00+00:00",
             },
+            "pulumi-python:dynamic/cortex:Restored": {"printed": json.dumps({"secrets": CARRIED})},
         }
         return f"{args.name}-id", {**args.inputs, **made.get(args.typ, {})}
 

@@ -56,6 +56,15 @@ def test_an_authority_stays_until_its_generation_changes():
     assert provider.create({"name": "dev", "generation": 1}).outs["key"] != AUTHORITY.outs["key"]
 
 
+def test_an_authority_that_a_rebuilt_stack_had_is_taken_as_a_whole_or_not_at_all():
+    had = {"given_certificate": AUTHORITY.outs["certificate"], "given_key": AUTHORITY.outs["key"]}
+    again = AuthorityProvider().create({"name": "dev", "generation": 1, **had})
+    assert again.outs == AUTHORITY.outs
+    made = AuthorityProvider().create({"name": "dev", "generation": 1, **had, "given_key": ""})
+    assert made.outs["certificate"] != AUTHORITY.outs["certificate"]
+    assert made.outs["key"]
+
+
 def test_a_made_certificate_can_be_used_and_says_when_it_ends(made):
     assert check_given(made.outs["bundle"], NOW) == []
     assert made.outs["not_after"] == "2031-05-17T12:00:00+00:00"

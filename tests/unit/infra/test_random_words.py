@@ -15,6 +15,14 @@ def test_a_word_is_random_and_url_safe():
     assert {result.id for result in made} == {"token-admin-1"}
 
 
+def test_a_word_that_a_rebuilt_stack_had_is_taken_and_an_empty_one_is_made():
+    props = {"name": "token-admin", "generation": 1}
+    assert PROVIDER.create({**props, "given": "as-it-was"}).outs == {**props, "value": "as-it-was"}
+    assert len(PROVIDER.create({**props, "given": ""}).outs["value"]) == 43
+    kept = {**props, "value": "kept"}
+    assert not PROVIDER.diff("token-admin-1", kept, {**props, "value": None, "given": "another"}).changes
+
+
 def test_a_word_stays_until_its_generation_changes():
     old = {"name": "token-admin", "generation": 1.0, "value": "kept"}
     assert not PROVIDER.diff("token-admin-1", old, {"name": "token-admin", "generation": 1.0, "value": None}).changes

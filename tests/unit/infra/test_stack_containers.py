@@ -11,8 +11,8 @@ from tests.unit.infra.laid_down import BOTH, laid_down
 from tests.unit.infra.rendered_stack import CONTAINER, NETWORK, dev, rendered
 
 SERVICES = {
-    Topology.SINGLE_NODE: ("server", "gateway"),
-    Topology.CLIENT_SERVER: ("server", "cortex-dev-api-1", "cortex-dev-api-2", "gateway"),
+    Topology.SINGLE_NODE: ("server", "backup", "drill", "gateway"),
+    Topology.CLIENT_SERVER: ("server", "backup", "drill", "cortex-dev-api-1", "cortex-dev-api-2", "gateway"),
 }
 MIB = 1 << 20
 
@@ -25,15 +25,19 @@ def services(topology):
 @BOTH
 def test_memory_is_all_a_container_gets(topology):
     need = topologies.sized(load_settings({"topology": topology.value}, "dev"))
-    server, *replicas, gateway = services(topology)
+    server, archiver, drill, *replicas, gateway = services(topology)
     assert server["memory"] == need.store.memory_limit_bytes // MIB
     assert server["memoryReservation"] == need.store.memory_reservation_bytes // MIB
     assert gateway["memory"] == need.gateway_memory_bytes // MIB
     for one in replicas:
         assert one["memory"] == need.replica.memory_limit_bytes // MIB
-    for one in (server, *replicas, gateway):
-        assert one["memory"] == one["memorySwap"] >= one["memoryReservation"] > 0
+    assert archiver["memory"] == need.archiver_memory_bytes // MIB
+    assert drill["memory"] == need.drill_memory_bytes // MIB
+    assert archiver["cpus"] == "1"
+    for one in (server, drill, *replicas, gateway):
         assert one["cpus"] == "2"
+    for one in (server, archiver, drill, *replicas, gateway):
+        assert one["memory"] == one["memorySwap"] >= one["memoryReservation"] > 0
         assert one["ulimits"] == [{"name": "nofile", "soft": 65_536, "hard": 65_536}]
 
 
@@ -66,15 +70,17 @@ def test_the_server_is_checked_waited_for_and_stopped_with_grace(topology):
 @BOTH
 def test_every_container_is_checked_waited_for_and_stopped_with_the_grace_of_its_plan(topology):
     plan = laid_down(topology=topology)
-    planned = {container.name: container for container in plan.containers}
-    for one in services(topology):
-        container = planned[one["networksAdvanced"][0]["aliases"][0]]
+    planned = [*plan.store_containers, *([plan.api.container] * 2 if plan.api else []), plan.gateway]
+    for container, one in zip(planned, services(topology), strict=True):
         assert one["healthcheck"]["tests"] == ["CMD", *container.health.command]
         assert one["wait"] is True
         assert one["waitTimeout"] > container.health.start_period_s
         assert one["stopTimeout"] == one["destroyGraceSeconds"] == container.stop_grace_s
         assert one["restart"] == "unless-stopped"
         assert one["envs"] == sorted(f"{key}={value}" for key, value in container.environment.items())
+        # Nothing but the drill runs another program than its image's own.
+        assert one.get("command", []) == list(container.command)
+        assert bool(container.command) is (container.name == "drill")
 
 
 @BOTH
@@ -119,6 +125,10 @@ def test_each_container_is_on_its_networks_under_its_own_name(topology):
         name: {each["name"]: each["aliases"] for each in one["networksAdvanced"]}
         for name, one in zip(SERVICES[topology], services(topology), strict=True)
     }
+    # A target on the same host takes no network.
+    assert connected.pop("backup") == connected.pop("drill") == {}
+    for name, one in zip(SERVICES[topology], services(topology), strict=True):
+        assert one["networkMode"] == ("none" if name in {"backup", "drill"} else "bridge")
     if topology is Topology.SINGLE_NODE:
         assert connected == {
             "server": {"cortex-dev-data": ["api"]},
@@ -137,17 +147,19 @@ def test_each_container_is_on_its_networks_under_its_own_name(topology):
 @BOTH
 def test_a_container_runs_its_image_by_its_id(topology):
     expected = {
-        Topology.SINGLE_NODE: ["api", "gateway"],
-        Topology.CLIENT_SERVER: ["chroma", "api-remote", "api-remote", "gateway"],
+        Topology.SINGLE_NODE: ["api", "backup", "backup", "gateway"],
+        Topology.CLIENT_SERVER: ["chroma", "backup", "backup", "api-remote", "api-remote", "gateway"],
     }
     assert [one["image"] for one in services(topology)] == [f"sha256:of-{name}" for name in expected[topology]]
 
 
 @BOTH
 def test_names_on_the_host_tell_what_a_container_is(topology):
-    named = {name: dev(topology).one(CONTAINER, name).inputs.get("name") for name in ("server", "gateway")}
+    parts = ("server", "backup", "drill", "gateway")
+    named = {name: dev(topology).one(CONTAINER, name).inputs.get("name") for name in parts}
     server = "cortex-dev-api" if topology is Topology.SINGLE_NODE else "cortex-dev-chroma"
-    assert named == {"server": server, "gateway": "cortex-dev-gateway"}
+    others = {name: f"cortex-dev-{name}" for name in parts[1:]}
+    assert named == {"server": server, **others}
 
 
 @BOTH
