@@ -30,6 +30,11 @@ def need(raw: dict[str, object] | None = None) -> Sizing:
     return whole(raw).store
 
 
+def beside(raw: dict[str, object] | None = None) -> int:
+    """Memory for all that runs beside the store on its host, bytes."""
+    return whole(raw).beside_bytes + whole(raw).backup_bytes
+
+
 def test_a_roomy_host_and_an_unknown_one_are_fine():
     assert said({}, ROOMY) == []
     assert said({}, Host()) == []
@@ -41,7 +46,7 @@ def test_exactly_enough_is_enough():
         limit_mib = need(raw).memory_limit_bytes // MIB
         disk_gib = need(raw).disk_bytes // GIB
         host = Host(
-            memory_bytes=limit_mib * MIB + whole(raw).beside_bytes,
+            memory_bytes=limit_mib * MIB + beside(raw),
             free_disk_bytes=disk_gib * GIB + SPARE_DISK_BYTES,
             open_files_hard_limit=max(need(raw).open_files, whole(raw).gateway_open_files),
         )
@@ -57,13 +62,25 @@ def test_everything_that_runs_beside_the_store_must_fit_too():
     assert alone.beside_bytes == alone.gateway_memory_bytes
     five = whole(raw)
     assert five.beside_bytes == five.gateway_memory_bytes + 5 * five.replica.memory_limit_bytes
-    limit_mib, beside_mib = five.store.memory_limit_bytes // MIB, five.beside_bytes // MIB
+    assert five.backup_bytes == five.archiver_memory_bytes + five.drill_memory_bytes > five.store.memory_limit_bytes
+    limit_mib, beside_mib = five.store.memory_limit_bytes // MIB, beside(raw) // MIB
     assert said(raw, Host(memory_bytes=five.store.memory_limit_bytes)) == [
         f"cortex:corpus.vectors = 100000\n    needs {limit_mib:,} MiB of memory, {beside_mib:,} MiB more for what runs"
         f" beside it, and this host has {limit_mib:,} MiB; use a bigger host, or lower the sizing inputs under"
         " cortex:corpus"
     ]
     assert said({**raw, "api": {"replicas": 1}}, Host(memory_bytes=(limit_mib + beside_mib) * MIB)) == []
+
+
+def test_backups_and_drills_are_counted_only_where_there_are_any():
+    without = {"backup": {"target": "none"}}
+    assert beside(without) == whole().gateway_memory_bytes
+    host = Host(memory_bytes=need().memory_limit_bytes + beside(without))
+    assert said(without, host) == []
+    assert len(said({}, host)) == 1
+    no_drills = {"backup": {"drill_schedule": "never"}}
+    assert beside(no_drills) == beside(without) + whole().archiver_memory_bytes
+    assert len(said(no_drills, host)) == 1
 
 
 def test_a_memory_limit_below_the_need_says_by_how_much():
@@ -77,13 +94,16 @@ def test_a_memory_limit_below_the_need_says_by_how_much():
 
 
 def test_a_host_with_less_memory_than_the_limit():
-    limit_mib, beside_mib = need().memory_limit_bytes // MIB, whole().beside_bytes // MIB
+    limit_mib, beside_mib = need().memory_limit_bytes // MIB, beside() // MIB
     assert said({}, Host(memory_bytes=256 * MIB)) == [
         f"cortex:corpus.vectors = 100000\n    needs {limit_mib:,} MiB of memory, {beside_mib:,} MiB more for what runs"
         " beside it, and this host has 256 MiB; use a bigger host, or lower the sizing inputs under cortex:corpus"
     ]
-    assert said({"limits": {"memory_mib": 9_000}}, Host(memory_bytes=9_000 * MIB)) == [
-        f"cortex:limits.memory_mib = 9000\n    needs 9,000 MiB of memory, {beside_mib:,} MiB more for what runs beside"
+    by_hand = {"limits": {"memory_mib": 9_000}}
+    by_hand_mib = beside(by_hand) // MIB
+    assert by_hand_mib > 9_000  # a drill starts a server like the store's
+    assert said(by_hand, Host(memory_bytes=9_000 * MIB)) == [
+        f"cortex:limits.memory_mib = 9000\n    needs 9,000 MiB of memory, {by_hand_mib:,} MiB more for what runs beside"
         f" it, and this host has 9,000 MiB; lower it (the computed need is {limit_mib:,} MiB), or use a bigger host"
     ]
 

@@ -11,6 +11,7 @@ import pytest
 from annotated_types import Ge, Gt, Le
 from cortex_api import settings as api_settings
 
+from backup import config as archiver_config
 from healthcheck import judge_certificate
 from healthcheck import settings as guard_settings
 from infra import topologies
@@ -20,6 +21,7 @@ from infra.plan import Container
 from infra.settings import Settings, Tls, fields
 from infra.topologies import gateway
 from infra.topologies.api import LINGER_S
+from infra.topologies.backup import KEY
 from infra.vocabulary import Topology
 from tests.unit.infra.laid_down import BOTH, laid_down, replica, values
 
@@ -42,7 +44,15 @@ OF_FILES_LOADED_ANEW = {"reload_watch", "reload_check", "certificate"}
 OF_A_STORE = {
     *("store_path", "store_bytes", "disk_percent", "disk_stop_percent", "on_memory_short", "memory_model"),
     *("canary_interval_s", "canary_max_age_s", "max_collections", "open_files", "schema_command"),
-    *("maintenance", "maintenance_limit_s", "compact_share", "renew_share", "scrub_interval_s", "scrub_bytes_per_s"),
+    *(
+        "backups",
+        "maintenance",
+        "maintenance_limit_s",
+        "compact_share",
+        "renew_share",
+        "scrub_interval_s",
+        "scrub_bytes_per_s",
+    ),
 }
 GUARDS = {field.name for field in dataclasses.fields(guard_settings.GuardSettings)} - LEFT_TO_THE_GUARD
 
@@ -126,8 +136,11 @@ def test_the_guard_without_a_store_understands_every_variable_and_misses_none():
     raw = {"health": {"memory_percent": 70, "memory_recycle_percent": 90, "wedged_after_s": 33, "crashes": 9}}
     plan = laid_down(raw, topology=Topology.CLIENT_SERVER)
     assert told(replica(plan), "HEALTH_") == GUARDS - OF_A_STORE - OF_FILES_LOADED_ANEW
+    archiver, drill = plan.store_group.archiver, plan.drill
+    for container in (archiver, drill):
+        assert told(container, "HEALTH_") == GUARDS - OF_A_STORE - OF_FILES_LOADED_ANEW
     assert told(plan.gateway, "HEALTH_") == GUARDS - OF_A_STORE
-    for container in (replica(plan), plan.gateway):
+    for container in (replica(plan), plan.gateway, archiver, drill):
         read = guard_settings.load_settings(container.environment)
         assert not read.has_store
         assert (read.memory_percent, read.memory_recycle_percent, read.wedged_after_s, read.crashes) == (70, 90, 33, 9)
@@ -209,14 +222,17 @@ def at_the_bound(topology: Topology, group: str, name: str, value: float) -> Set
 
 def test_every_group_with_numbers_is_tried():
     assert {group for group, _, _ in bounds()} == {
-        *("corpus", "limits", "access", "api", "health", "maintenance", "tls", "gateway", "store_host")
+        *("corpus", "limits", "access", "api", "health", "maintenance", "tls", "gateway", "store_host"),
+        *("backup", "restore"),
     }
 
 
-@pytest.mark.parametrize(("group", "name", "value"), list(bounds()))
+@pytest.mark.parametrize("bound", list(bounds()), ids=lambda bound: "-".join(map(str, bound)))
 @BOTH
-def test_whatever_the_settings_allow_the_api_the_guards_and_the_gateway_take(api_of, topology, group, name, value):
-    settings = at_the_bound(topology, group, name, value)
+def test_whatever_the_settings_allow_the_api_the_guards_the_gateway_and_the_archiver_take(
+    api_of, tmp_path, topology, bound
+):
+    settings = at_the_bound(topology, *bound)
     plan = topologies.plan("dev", settings, topologies.sized(settings), None)
     api_of(plan.api.container if plan.api else plan.store_group.server)
     for container in plan.containers:
@@ -226,3 +242,13 @@ def test_whatever_the_settings_allow_the_api_the_guards_and_the_gateway_take(api
     made = gateway.rendered("dev", settings)
     assert configuration.public_files(made)["haproxy.cfg"]
     assert set(plan.gateway.files.content(values(plan))) == set(plan.gateway.files.files)
+    known = values(plan) | {KEY.key: "k" * 43}
+    for number, text in enumerate(
+        [
+            *plan.store_group.archiver.files.content(known).values(),
+            *([plan.restore.configuration(known)] if plan.restore else []),
+        ]
+    ):
+        file = tmp_path / f"{number}.json"
+        file.write_text(text)
+        assert archiver_config.load(file).stack == "dev"

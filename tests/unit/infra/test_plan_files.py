@@ -8,9 +8,10 @@ import pytest
 
 from infra.gateway import files
 from infra.gateway.tokens import hashed
-from infra.plan import CERTIFICATE
+from infra.plan import AUTHORITY, AUTHORITY_KEY, CERTIFICATE
 from infra.settings import load_settings
 from infra.topologies import gateway
+from infra.topologies.backup import CONFIG, KEY
 from infra.vocabulary import Topology
 from tests.unit.infra.laid_down import BOTH, laid_down, replica, values
 
@@ -32,9 +33,9 @@ def test_a_volume_has_exactly_its_files_from_exactly_its_secrets(topology):
     raw = {"tokens": {"admin": {"role": "admin", "generations": [1, 2]}}, "gateway": {"credential_generations": [2, 1]}}
     plan = laid_down(raw, topology=topology)
     known = values(plan)
-    volumes = [container.files for container in plan.containers if container.files]
-    assert len(volumes) == 2
-    assert len({volume.name for volume in volumes}) == 2
+    volumes = {container.files for container in plan.containers if container.files}
+    assert {volume.name for volume in volumes} == {"api-secrets", "backup-secrets", "gateway-files"}
+    assert len(volumes) == 3
     for volume in volumes:
         asked = []
 
@@ -42,6 +43,12 @@ def test_a_volume_has_exactly_its_files_from_exactly_its_secrets(topology):
             def __getitem__(self, key: str, asked=asked) -> str:
                 asked.append(key)
                 return super().__getitem__(key)
+
+            def get(self, key: str, _default: str = "") -> str:
+                return self[key]
+
+            def items(self):
+                return [(key, self[key]) for key in self]
 
         made = volume.content(Watched({key: known[key] for key in volume.secrets}))
         assert set(made) == set(volume.files)
@@ -56,7 +63,7 @@ def test_a_volume_has_exactly_its_files_from_exactly_its_secrets(topology):
 def test_every_word_is_used_and_no_volume_lies_within_the_store(topology):
     plan = laid_down({"tokens": TOKENS if topology is Topology.CLIENT_SERVER else {}}, topology=topology)
     named = {key for container in plan.containers if container.files for key in container.files.secrets}
-    assert named == {*(word.key for word in plan.words), CERTIFICATE}
+    assert named == {*(word.key for word in plan.words), CERTIFICATE, AUTHORITY, AUTHORITY_KEY}
     for container in plan.containers:
         if container.files:
             assert not container.files.mount_path.startswith(plan.store_group.store.mount_path)
@@ -141,7 +148,21 @@ def test_no_word_and_no_key_is_in_a_file_that_needs_only_its_hash(topology):
         "token-admin-1": set(),
         "inner-1": {files.INNER_CREDENTIAL},
         CERTIFICATE: {files.CERTIFICATE},
+        AUTHORITY: set(),
+        AUTHORITY_KEY: set(),
+        KEY.key: set(),
     }
+
+
+@BOTH
+def test_archiver_and_drill_share_a_file_with_all_that_lasts_but_no_certificate(topology):
+    plan = laid_down({"tokens": TOKENS if topology is Topology.CLIENT_SERVER else {}}, topology=topology)
+    archiver = plan.store_group.archiver
+    assert plan.drill.files == archiver.files
+    assert set(archiver.files.secrets) == {*(word.key for word in plan.words), AUTHORITY, AUTHORITY_KEY}
+    made, known = content(archiver, plan), values(plan)
+    assert set(made) == {CONFIG}
+    assert all(known[key] in made[CONFIG] for key in archiver.files.secrets)
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,10 @@ def test_a_second_server_cannot_be_written_down():
     group = laid_down().store_group
     with pytest.raises(TypeError):
         StoreGroup(group.store, group.server, None, group.server)
-    assert group.containers == (group.server,)
-    assert dataclasses.replace(group, archiver=group.server).containers == (group.server, group.server)
+    assert group.containers == (group.server, group.archiver)
+    assert dataclasses.replace(group, archiver=None).containers == (group.server,)
+    # What is beside it is no server.
+    assert (group.archiver.image, group.archiver.networks, group.archiver.ports) == ("backup", (), ())
 
 
 def test_whoever_holds_the_store_is_never_a_replica():
@@ -140,6 +142,8 @@ def test_limits_come_from_the_sizing_unless_set_by_hand(topology):
     assert server.resources.memory_reservation_bytes == need.store.memory_reservation_bytes
     assert computed.store_group.store.planned_bytes == need.store.disk_bytes
     assert computed.gateway.resources.memory_limit_bytes == need.gateway_memory_bytes
+    assert computed.store_group.archiver.resources.memory_limit_bytes == need.archiver_memory_bytes
+    assert computed.drill.resources.memory_limit_bytes == need.drill_memory_bytes
     raw = {"limits": {"memory_mib": 8192, "disk_gib": 99, "cpus": 1.5}, "api": {"cpus": 0.5}}
     by_hand = laid_down(raw, topology=topology)
     assert by_hand.store_group.server.resources.memory_limit_bytes == 8192 * MIB
@@ -147,6 +151,10 @@ def test_limits_come_from_the_sizing_unless_set_by_hand(topology):
     assert by_hand.store_group.store.planned_bytes == 99 * GIB
     assert by_hand.store_group.server.environment["HEALTH_STORE_BYTES"] == str(99 * GIB)
     assert by_hand.gateway.resources == computed.gateway.resources
+    assert by_hand.store_group.archiver.resources == computed.store_group.archiver.resources
+    # It starts a server like the store's.
+    assert by_hand.drill.resources.memory_limit_bytes > 8192 * MIB
+    assert by_hand.drill.resources.cpus == 1.5
     if topology is Topology.CLIENT_SERVER:
         assert replica(computed).resources.memory_limit_bytes == need.replica.memory_limit_bytes
         assert replica(computed).resources.memory_reservation_bytes == need.replica.memory_reservation_bytes
@@ -169,6 +177,11 @@ def test_a_memory_limit_alone_changes_nothing_but_the_limit(topology):
     changed = after.store_group.server
     assert dataclasses.replace(changed, resources=dataclasses.replace(changed.resources, **limit)) == server
     assert (after.gateway, after.api) == (before.gateway, before.api)
+    assert after.store_group.archiver == before.store_group.archiver
+    limit = {"memory_limit_bytes": before.drill.resources.memory_limit_bytes}
+    assert after.drill != before.drill
+    drill = dataclasses.replace(after.drill, resources=dataclasses.replace(after.drill.resources, **limit))
+    assert drill == before.drill
 
 
 @pytest.mark.parametrize(
@@ -201,13 +214,17 @@ def test_a_token_has_a_word_for_each_of_its_generations():
         ("admin", Role.ADMIN, ("token-admin-3",)),
         ("ui", Role.READ, ("token-ui-1", "token-ui-2")),
     ]
-    assert [word.key for word in plan.words] == ["token-admin-3", "token-ui-1", "token-ui-2", "inner-1"]
+    keys = [word.key for word in plan.words]
+    assert keys == ["token-admin-3", "token-ui-1", "token-ui-2", "inner-1", "backup-key-1"]
 
 
 def test_no_two_words_share_a_key_whatever_the_tokens_are_called():
-    tokens = {name: {"role": "admin", "generations": [1, 11]} for name in ("a", "a-1", "a.1", "inner", "token-a")}
+    tokens = {
+        name: {"role": "admin", "generations": [1, 11]}
+        for name in ("a", "a-1", "a.1", "inner", "token-a", "backup-key")
+    }
     keys = [word.key for word in laid_down({"tokens": tokens}).words]
-    assert len(keys) == len(set(keys)) == 11
+    assert len(keys) == len(set(keys)) == 2 * len(tokens) + 2
 
 
 @pytest.mark.parametrize(
@@ -246,12 +263,32 @@ def test_a_plan_holds_no_secret(topology):
     raw = {
         "registry": {"address": "r", "username": "ci", "password": "hunter2"},
         "tls": {"given": "hunter2"},
+        "backup": {
+            "target": "s3",
+            "endpoint": "https://s3.example.com",
+            "bucket": "b-1",
+            "access_key_id": "id",
+            "secret_access_key": "hunter2",
+            "ca": "hunter2",
+            "encryption_key": "hunter2".ljust(43, "-"),
+        },
+        "restore": {
+            "target": "sftp",
+            "host": "h",
+            "user": "u",
+            "host_key": "ssh-ed25519 AAAA",
+            "private_key": "hunter2",
+            "encryption_key": "hunter2".ljust(43, "_"),
+        },
     }
     plan = laid_down(raw, topology=topology)
     leaves = list(flat(plan))
     assert len(leaves) > 50
     contents = [leaf for leaf in leaves if inspect.isfunction(leaf)]
-    assert set(contents) == {container.files.content for container in plan.containers if container.files}
+    assert set(contents) == {
+        plan.restore.configuration,
+        *(container.files.content for container in plan.containers if container.files),
+    }
     assert all(
         isinstance(leaf, str | int | float | bool | Enum | None) for leaf in leaves if not inspect.isfunction(leaf)
     )

@@ -10,6 +10,7 @@ import pytest
 from infra import program
 from infra.feasibility import Host
 from infra.platforms.docker import host as docker_host
+from infra.settings.target import Target
 from tests.unit.infra.pulumi_recorder import known, record
 
 ROOMY = Host(memory_bytes=1 << 50, free_disk_bytes=1 << 50, open_files_hard_limit=1 << 20)
@@ -84,13 +85,21 @@ def exported(monkeypatch):
     return outputs
 
 
+S3 = {
+    "target": "s3",
+    "endpoint": "https://s3.example.com",
+    "bucket": "b-1",
+    "access_key_id": "id",
+    "secret_access_key": "hunter2",
+    "ca": "hunter2",
+}
 OUTPUTS = {
     *("url", "plain_url", "token", "tokens", "authority", "certificate_ends"),
-    *("container", "volume", "image", "memory_limit_bytes"),
+    *("container", "volume", "image", "memory_limit_bytes", "backup"),
 }
 
 
-@pytest.mark.parametrize(("topology", "count", "server"), [("single-node", 26, "api"), ("client-server", 33, "chroma")])
+@pytest.mark.parametrize(("topology", "count", "server"), [("single-node", 40, "api"), ("client-server", 47, "chroma")])
 def test_the_outputs_are_what_the_command_line_reads(configured, exported, topology, count, server):
     configured(topology=topology, corpus={"vectors": 10}, limits={"memory_mib": 4096}, registry={})
     recorder = record(program.run)
@@ -125,6 +134,35 @@ def test_tokens_are_exported_by_name_with_their_newest_word_as_secrets(configure
     assert known(exported["token"]) == "word-of-token-boss-7"
     for value in (exported["token"], *exported["tokens"].values()):
         assert known(value, "is_secret")
+
+
+@pytest.mark.parametrize(
+    ("backup", "told"),
+    [
+        ({}, {"target": "volume", "bucket": None, "secret_access_key": None, "key": "word-of-backup-key-1"}),
+        (
+            {**S3, "encryption_key": "k" * 43},
+            {"target": "s3", "bucket": "b-1", "access_key_id": "id", "secret_access_key": True, "key": "k" * 43},
+        ),
+    ],
+    ids=["volume", "s3"],
+)
+def test_the_way_to_the_backups_is_exported_as_a_secret_without_what_opens_the_target(
+    configured, exported, backup, told
+):
+    configured(backup=backup)
+    record(program.run)
+    shown = known(exported["backup"])
+    assert known(exported["backup"], "is_secret")
+    assert set(shown) == {*Target.model_fields, "package", "target", "key"}
+    assert told.items() <= shown.items()
+    assert "hunter2" not in json.dumps(shown)
+
+
+def test_a_stack_without_backups_exports_nothing_of_them(configured, exported):
+    configured(backup={"target": "none"})
+    record(program.run)
+    assert set(exported) == OUTPUTS - {"backup"}
 
 
 def test_a_given_certificate_leaves_the_authority_out(configured, exported, monkeypatch):

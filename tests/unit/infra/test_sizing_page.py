@@ -95,7 +95,10 @@ def test_the_table_of_a_stack_has_every_part_and_their_sum():
     each_mib = need.replica.memory_limit_bytes // c.MIB
     assert re.search(rf"limit \(\+25 %\) .* = {each_mib:,} MiB, {3 * each_mib:,} MiB for all$", replica, re.MULTILINE)
     assert re.search(rf"^gateway .* = {need.gateway_memory_bytes // c.MIB:,} MiB$", text, re.MULTILINE)
+    assert re.search(rf"^archiver .* = {need.archiver_memory_bytes // c.MIB:,} MiB$", text, re.MULTILINE)
+    assert re.search(rf"^drill .* = {need.drill_memory_bytes // c.MIB:,} MiB$", text, re.MULTILINE)
     all_bytes = need.store.memory_limit_bytes + 3 * need.replica.memory_limit_bytes + need.gateway_memory_bytes
+    all_bytes += need.archiver_memory_bytes + need.drill_memory_bytes
     assert text.splitlines()[-1].startswith("stack, all limits ")
     assert text.endswith(f"= {all_bytes // c.MIB:,} MiB")
 
@@ -105,7 +108,15 @@ def test_the_table_of_a_stack_counts_a_limit_set_by_hand_and_no_replicas_where_t
     text = report.stack_table(need, memory_limit_bytes=4096 * c.MIB, disk_bytes=50 * c.GIB)
     assert text.startswith(report.table(need.store, memory_limit_bytes=4096 * c.MIB, disk_bytes=50 * c.GIB))
     assert "replica" not in text
-    assert text.endswith(f"= {4096 + need.gateway_memory_bytes // c.MIB:,} MiB")
+    beside_bytes = need.gateway_memory_bytes + need.archiver_memory_bytes + need.drill_memory_bytes
+    assert text.endswith(f"= {4096 + beside_bytes // c.MIB:,} MiB")
+
+
+def test_the_table_of_a_stack_has_no_backups_where_there_are_none():
+    need = topologies.sized(load_settings({"backup": {"target": "none"}}, "dev"))
+    text = report.stack_table(need)
+    assert not re.search("^(archiver|drill) ", text, re.MULTILINE)
+    assert text.endswith(f"= {(need.store.memory_limit_bytes + need.gateway_memory_bytes) // c.MIB:,} MiB")
 
 
 def test_sizing_counts_the_bodies_that_the_api_lets_in_together():

@@ -16,7 +16,8 @@ from tests.unit.infra.rendered_stack import AUTHORITY, CERTIFICATE, CONTAINER, W
 
 TOKEN, INNER = "word-of-token-admin-1", "word-of-inner-1"
 KEY, BUNDLE = "key-of-authority-dev", "bundle-of-certificate-dev"
-WRITERS = ("api-secrets-writer", "gateway-files-writer")
+BACKUP_KEY = "word-of-backup-key-1"
+WRITERS = ("api-secrets-writer", "gateway-files-writer", "backup-secrets-writer")
 
 
 def uploaded(recorder, writer):
@@ -27,14 +28,14 @@ def uploaded(recorder, writer):
 
 @BOTH
 def test_words_and_keys_are_secret_outputs(topology):
-    for name in ("token-admin-1", "inner-1"):
+    for name in ("token-admin-1", "inner-1", "backup-key-1"):
         assert list(dev(topology).one(WORD, name).request.additionalSecretOutputs) == ["value"]
     assert list(dev(topology).one(AUTHORITY, "authority-dev").request.additionalSecretOutputs) == ["key"]
     assert list(dev(topology).one(CERTIFICATE, "certificate-dev").request.additionalSecretOutputs) == ["bundle"]
 
 
 @BOTH
-@pytest.mark.parametrize("secret", [TOKEN, INNER, KEY, BUNDLE])
+@pytest.mark.parametrize("secret", [TOKEN, INNER, KEY, BUNDLE, BACKUP_KEY])
 def test_a_secret_is_nowhere_in_clear(topology, secret):
     for entry in dev(topology).registered.values():
         assert secret not in json.dumps(in_clear(entry.inputs), default=str), entry.urn
@@ -50,13 +51,15 @@ def test_a_secret_goes_where_it_is_needed_and_nowhere_else(topology):
             if secret in json.dumps(opened(value), default=str)
         }
 
-    # Of a token only its hash leaves the state.
-    assert holding(TOKEN) == set()
+    # Each base carries what callers rely on. But for that, only a token's hash leaves the state.
+    carried = ("backup-secrets-writer", "uploads")
+    assert holding(TOKEN) == {carried}
     assert holding(hashed(TOKEN)) == {("gateway-files-writer", "uploads")}
     shown = {"gateway-files-writer"} | ({"api-secrets-writer"} if topology is Topology.CLIENT_SERVER else set())
-    assert holding(INNER) == {(name, "uploads") for name in shown}
-    assert holding(KEY) == {("certificate-dev", "authority_key")}
+    assert holding(INNER) == {carried, *((name, "uploads") for name in shown)}
+    assert holding(KEY) == {carried, ("certificate-dev", "authority_key")}
     assert holding(BUNDLE) == {("gateway-files-writer", "uploads")}
+    assert holding(BACKUP_KEY) == {carried}
 
 
 @BOTH
@@ -64,7 +67,7 @@ def test_no_container_is_told_a_secret_or_its_hash(topology):
     for entry in dev(topology).registered.values():
         if entry.request.type == CONTAINER:
             told = json.dumps(opened([entry.inputs.get(key) for key in ("envs", "command", "entrypoints", "labels")]))
-            for secret in (TOKEN, INNER, KEY, BUNDLE):
+            for secret in (TOKEN, INNER, KEY, BUNDLE, BACKUP_KEY):
                 assert secret not in told
                 assert hashed(secret) not in told
 
@@ -95,6 +98,26 @@ def test_the_gateway_gets_hashes_of_tokens_the_inner_credential_and_its_certific
     assert made[files.CERTIFICATE] == BUNDLE
     assert (files.INNER_HASHES in made) is (topology is Topology.CLIENT_SERVER)
     assert all(brought.values())  # Docker takes no empty file
+
+
+@BOTH
+def test_archiver_and_drill_get_the_key_and_what_a_rebuilt_stack_must_have_again(topology):
+    ((path, text),) = uploaded(dev(topology), "backup-secrets-writer").items()
+    assert path == "/run/cortex/secrets/backup.json.new"
+    told = json.loads(text)
+    assert told["key"] == BACKUP_KEY
+    assert json.loads(told["state"]) == {
+        "stack": "dev",
+        "secrets": {
+            "token-admin-1": TOKEN,
+            "inner-1": INNER,
+            "authority": "certificate-of-authority-dev",
+            "authority-key": KEY,
+        },
+    }
+    mounted = {"type": "volume", "source": "cortex-dev-backup-secrets", "target": "/run/cortex/secrets"}
+    for name in ("backup", "drill"):
+        assert {**mounted, "readOnly": True} in dev(topology).one(CONTAINER, name).inputs["mounts"]
 
 
 @BOTH

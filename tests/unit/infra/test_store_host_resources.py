@@ -23,6 +23,14 @@ SSH = {"docker": "ssh://deploy@db1", "address": "10.0.0.5", "ssh_options": ["-i"
 TCP = {"docker": "tcp://db1:2376", "address": "10.0.0.5"}
 PEMS = {"ca": "pem-of-ca", "client_certificate": "pem-of-certificate", "client_key": "pem-of-key"}
 
+S3 = {
+    "target": "s3",
+    "endpoint": "https://s3.example.com",
+    "bucket": "b-1",
+    "access_key_id": "id",
+    "secret_access_key": "secret",
+}
+
 
 def rendered(place: dict[str, Any] | None, **raw: Any) -> Recorder:
     settings = load_settings({**BASE, **({"store_host": place} if place else {}), **raw}, "dev")
@@ -57,7 +65,10 @@ def on_host(recorder: Recorder, kind: str) -> dict[str, bool]:
 
 def test_each_container_is_on_its_host(far):
     there = on_host(far, CONTAINER)
-    assert {name for name, is_far in there.items() if is_far} == {"server", "door", "door-files-writer"}
+    assert {name for name, is_far in there.items() if is_far} == {
+        *("server", "backup", "backup-secrets-writer", "drill"),
+        *("door", "door-files-writer"),
+    }
     assert {name.rstrip("12") for name, is_far in there.items() if not is_far} == {
         "gateway",
         "gateway-files-writer",
@@ -67,11 +78,19 @@ def test_each_container_is_on_its_host(far):
 
 
 def test_each_image_is_pulled_where_it_runs(far):
-    assert on_host(far, PULLED) == {"chroma-far": True, "gateway-far": True, "api-remote": False, "gateway": False}
+    assert on_host(far, PULLED) == {
+        "chroma-far": True,
+        "backup-far": True,
+        "gateway-far": True,
+        "api-remote": False,
+        "gateway": False,
+    }
 
 
 def test_the_store_is_there_and_keeps_its_place_in_the_stack(far):
-    assert on_host(far, VOLUME)["store"]
+    there = {"store", "backups", "staging", "scratch", "drill-scratch", "drill-reports"}
+    of_files = {"door-files": True, "backup-secrets": True, "gateway-files": False, "api-secrets": False}
+    assert on_host(far, VOLUME) == dict.fromkeys(there, True) | of_files
     near = rendered(None)
     (volume,) = [urn for urn in near.registered if urn.endswith("Volume::store")]
     assert volume in far.registered
@@ -98,6 +117,17 @@ def test_the_networks_of_each_host(far):
         if entry.request.type == NETWORK
     }
     assert made == {("edge", False): False, ("app", False): True, ("edge", True): False, ("data", True): True}
+
+
+def test_the_way_to_backups_elsewhere_is_on_the_stores_host_only():
+    recorder = rendered(SSH, backup=S3)
+    made = [entry for entry in recorder.registered.values() if entry.request.name == "backup"]
+    (network,) = [entry for entry in made if entry.request.type == NETWORK]
+    assert "cortex:docker:StoreHost$" in network.request.provider
+    assert network.inputs["internal"] is False
+    assert recorder.one(CONTAINER, "backup").inputs["networksAdvanced"] == [
+        {"name": "cortex-dev-backup", "aliases": ["backup"]}
+    ]
 
 
 def test_the_way_to_the_daemon_over_ssh(far):

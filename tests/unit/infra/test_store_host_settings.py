@@ -96,7 +96,7 @@ def planned(place: dict[str, Any] = SSH, **raw: Any) -> Any:
 
 def test_the_plan_has_the_store_and_its_door_there_and_the_rest_here():
     plan = planned()
-    assert [each.name for each in plan.far_containers] == ["chroma", "door"]
+    assert [each.name for each in plan.far_containers] == ["chroma", "backup", "drill", "door"]
     assert [each.name for each in plan.near_containers] == ["api", "gateway"]
     assert {network.name for network in plan.networks} == {"edge", "app"} == set(plan.gateway.networks)
     assert {network.name: network.internal for network in plan.far.networks} == {"edge": False, "data": True}
@@ -106,6 +106,7 @@ def test_the_plan_has_the_store_and_its_door_there_and_the_rest_here():
     assert (port.container_port, port.host_address, port.host_port) == (8443, "0.0.0.0", 8443)
     # Each within what its own host grants.
     assert plan.store_group.server.resources.open_files == plan.far.door.resources.open_files == 1 << 14
+    assert plan.store_group.archiver.resources.open_files == plan.drill.resources.open_files == 1 << 14
     assert plan.gateway.resources.open_files > 1 << 14
 
 

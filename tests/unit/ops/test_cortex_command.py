@@ -148,7 +148,10 @@ def test_destroy_spares_what_is_protected(command, programs):
     programs.add("pulumi", ("stack output", "{}", 0), ("destroy", "", 0))
     code, _, err = command("destroy", "--stack", "prod")
     assert code == 0
-    assert programs.calls == ["pulumi destroy --yes --skip-preview --exclude-protected --stack prod"]
+    assert programs.calls == [
+        "pulumi stack output --json --show-secrets --stack prod",  # whether there are backups
+        "pulumi destroy --yes --skip-preview --exclude-protected --stack prod",
+    ]
     assert "the store is kept in Docker volume cortex-prod-store" in err
 
 
