@@ -82,7 +82,7 @@ class Target(Section):
     )
     host_key: str | None = Field(
         None,
-        pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/=]+$",
+        pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) AAAA[A-Za-z0-9+/=]*$",
         description="The SFTP server's own key, as `ssh-keyscan` tells it without the name",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI..."],
     )
