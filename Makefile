@@ -69,6 +69,12 @@ drill: env ## Restore the newest backup beside the stack, and read everything ba
 recovery-sheet: env ## What a rebuild needs, the key included: print it, and keep it elsewhere
 	@$(CORTEX) recovery-sheet
 
+##@ Coming from a stock Chroma
+
+.PHONY: import
+import: env ## Take over a Chroma: FROM=directory, volume:NAME or http://host:port (FORCE=1, TOKEN=1)
+	@$(CORTEX) import --from "$(FROM)" $(if $(FORCE),--force) $(if $(TOKEN),--token)
+
 ##@ Taking it down
 
 .PHONY: down

@@ -58,7 +58,7 @@ class Cortex:
     def notes(self, collection: Collection) -> Iterator[str]:
         """What of a collection is lost, and does not matter to its data."""
         if collection.dimensions is None:
-            yield f"{collection.name} has no records yet: here its vectors have the dimensions that the stack was set up for"
+            yield f"{collection.name} has no records yet: here its vectors have the dimensions of the stack's settings"
         hnsw = collection.configuration.get("hnsw") or {}
         other = [f"{key} {hnsw[key]}" for key in _OF_INDEX if hnsw.get(key) not in {None, _DEFAULTS[key]}]
         if other:

@@ -48,6 +48,8 @@ def read(text: str) -> Directory | Volume | Server:
     Raises:
         StackError: It names nothing of these.
     """
+    if not text:
+        raise StackError(f"name what to import: a directory, {VOLUME}NAME, or http(s)://HOST:PORT")
     if text.startswith(VOLUME):
         name = text.removeprefix(VOLUME)
         if not name or "/" in name or "," in name:

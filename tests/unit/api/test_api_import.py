@@ -59,7 +59,7 @@ def test_collections_arrive_with_texts_metadata_and_vectors(source: ChromaInMemo
     done = imported(source, empty, tmp_path)
     assert (done.collections, done.records, done.compared) == (4, 32, 32)
     assert done.notes == (
-        "nothing has no records yet: here its vectors have the dimensions that the stack was set up for",
+        "nothing has no records yet: here its vectors have the dimensions of the stack's settings",
         "tuned is indexed with the defaults of /v1, not with ef_search 300",
     )
     made = {each["name"]: each for each in empty.admin.get("/v1/collections").json()["collections"]}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ops import importing
 from ops.errors import StackError
 from ops.importing.in_use import users
 from ops.importing.made import Made
@@ -26,6 +27,7 @@ def test_what_is_named_is_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("", "name what to import"),
         ("volume:", "names no volume"),
         ("volume:a/b", "names no volume"),
         ("volume:a,readonly=false", "names no volume"),
@@ -139,3 +141,46 @@ def test_what_was_imported_is_told():
         "  a note",
     ]
     assert json.loads(done.as_json())["notes"] == ["a note"]
+
+
+@pytest.fixture
+def running(monkeypatch):
+    """What the command asked for."""
+    asked = []
+
+    def run(stack, source, access, _console, *, force):
+        asked.append((stack.name, source, access, force))
+        return Outcome(source, 1, 2, 0.5, 2)
+
+    monkeypatch.setattr(importing, "run", run)
+    return asked
+
+
+def test_the_command_asks_for_it_and_prints_the_result_alone(command, running):
+    code, out, _ = command("import", "--from", "volume:old", "--force", "--json", "--stack", "prod")
+    assert (code, json.loads(out)["records"]) == (0, 2)
+    assert running == [("prod", "volume:old", importing.Access(), True)]
+    assert command("import", "--from", "volume:old")[1].startswith("imported 2 records in 1 collections")
+
+
+def test_the_token_comes_from_the_environment_or_is_asked_for(command, running, monkeypatch):
+    assert command("import", "--from", "http://there", "--token", input="typed\n")[0] == 0
+    assert command("import", "--from", "http://there", "--tenant", "t", "--database", "d")[0] == 0
+    monkeypatch.setenv("CORTEX_IMPORT_TOKEN", "given")
+    assert command("import", "--from", "http://there", "--token")[0] == 0
+    assert [access.token for _, _, access, _ in running] == ["typed", "", "given"]
+    assert (running[1][2].tenant, running[1][2].database) == ("t", "d")
+
+
+def test_what_is_wrong_is_told_with_its_code(command, programs, monkeypatch):
+    def run(*_arguments, **_options):
+        raise StackError("in use", 75)
+
+    monkeypatch.setattr(importing, "run", run)
+    assert command("import", "--from", "volume:old") == (75, "", "error: in use\n")
+
+
+def test_a_server_never_replaces_anything(command, programs):
+    programs.add("pulumi", ("stack output", json.dumps({"container": "cortex-dev-api"}), 0))
+    code, _, err = command("import", "--from", "http://there", "--force")
+    assert (code, "--force is for directories and volumes" in err) == (1, True)
