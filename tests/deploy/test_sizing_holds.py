@@ -20,7 +20,7 @@ pytestmark = pytest.mark.full
 
 VECTORS, DIMENSIONS, BATCH = 100_000, 384, 1_000
 LARGEST_BODY_ROWS = 2_100  # fills a body of 16 MiB with vectors
-TOLERANCE = 0.10
+ABOVE, BELOW = 0.10, 0.20  # below: the two largest bodies need not be at their widest in the same moment
 
 
 @pytest.fixture
@@ -90,4 +90,4 @@ def test_peak_is_as_predicted_and_nothing_is_killed(sized: Deployment) -> None:
     peak = peaks["largest bodies"]
     # Nothing was scrubbed meanwhile.
     expected = need.memory_peak_bytes - next(term.amount_bytes for term in need.memory_terms if term.name == SCRUB)
-    assert abs(peak - expected) <= TOLERANCE * expected, said
+    assert (1 - BELOW) * expected <= peak <= (1 + ABOVE) * expected, said

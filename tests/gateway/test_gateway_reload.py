@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
@@ -119,12 +118,8 @@ def test_what_is_wrong_is_not_loaded(reloaded):
     path = Path(running.gateway.folder, "haproxy.cfg")
     with path.open("a", encoding="utf-8") as configuration:
         configuration.write("nonsense\n")
+    running.signal_until(lambda: "unknown keyword 'nonsense'" in running.log.read_text(), "HAProxy to tell")
     assert running.process is not None
-    running.process.send_signal(signal.SIGUSR2)
-    # Asking for its workers wakes a master that has just started, and may have missed the signal.
-    wait_until(
-        lambda: bool(running.workers()) and "unknown keyword 'nonsense'" in running.log.read_text(), "HAProxy to tell"
-    )
     with running.client("write-token") as client:
         assert client.get("/v1/status").status_code == 200
     assert running.process.poll() is None
