@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import shutil
 import time
@@ -13,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from store.aside import ORIGIN, move_aside
 from store.database import FILE_NAME
 from store.lock_file import DIRECTORY
 from store.progress import Progress, silent
@@ -29,12 +29,7 @@ from backup.restoring.candidates import Candidate, candidates
 from backup.restoring.wanted import Wanted, in_words
 from backup.target import Target
 
-MARK = "restored.json"
-"""In the store's own folder: what the store began with."""
-ASIDE = "aside"
 _WORK, _STAGE = "restore", "restoring"
-_KEPT = frozenset({"lock", "activity", "archiving", "closed", "backing-up", ASIDE})
-"""Of the store's own folder: locks that others hold, and what may be a last copy."""
 FETCH_BYTES_PER_S = 30e6
 READ_ROWS_PER_S = 15_000
 REBUILD_ROWS_PER_S = 500
@@ -135,7 +130,7 @@ def restore(
         attempt = _Attempt(target, bases.repository(target, scratch), work, stage, progress)
         found = bases.find_all(target, attempt.repository)
         chosen, verification = _first_that_works(attempt, wanted, found, tell)
-        moved = _move_aside(into) if not is_empty(into) else ""
+        moved = str(move_aside(into, "before-restore", but=_STAGE)) if not is_empty(into) else ""
         done = _report(
             attempt,
             chosen,
@@ -303,28 +298,11 @@ def _report(
 
 def _put_in_place(stage: Path, into: Path, done: Restored) -> None:
     """The store appears at once, with the mark beside it."""
-    mark = into / DIRECTORY / MARK
+    mark = into / DIRECTORY / ORIGIN
     mark.write_text(json.dumps({**done.as_record(), "restored_s": time.time()}, indent=1) + "\n")
     with staged(into) as partial:
         for entry in (stage / "store").iterdir():
             entry.rename(partial / entry.name)
-
-
-def _move_aside(into: Path) -> str:
-    """Move what is there into the store's own folder, and what that knows about it; the folder's path."""
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = into / DIRECTORY / ASIDE / f"{now}-before-restore"
-    aside.mkdir(mode=0o700, parents=True)
-    # The database last: until then it is still the store that it was, with indexes that can be made anew.
-    entries = [entry for entry in into.iterdir() if entry.name not in {DIRECTORY, "lost+found"}]
-    for entry in sorted(entries, key=lambda entry: entry.name.startswith(FILE_NAME)):
-        entry.rename(aside / entry.name)
-    notes = aside / DIRECTORY
-    notes.mkdir(mode=0o700)
-    for entry in list((into / DIRECTORY).iterdir()):
-        if entry.name not in {*_KEPT, _STAGE}:
-            entry.rename(notes / entry.name)
-    return str(aside)
 
 
 @contextlib.contextmanager
