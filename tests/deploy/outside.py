@@ -87,10 +87,10 @@ def answered_on_host(places: Iterable[Place]) -> set[Place]:
 
 
 def addresses(deployment: Deployment, part: str) -> dict[str, str]:
-    """A container's address in each of its networks, by the network's name within the stack."""
+    """A container's address in each of its networks, by the network's name within the stack; nothing without any."""
     prefix = f"cortex-{deployment.name}-"
     networks = deployment.inspect(part)["NetworkSettings"]["Networks"]
-    return {name.removeprefix(prefix): network["IPAddress"] for name, network in networks.items()}
+    return {name.removeprefix(prefix): network["IPAddress"] for name, network in networks.items() if name != "none"}
 
 
 def _places(text: str) -> set[Place]:

@@ -6,6 +6,7 @@ from infra import names, topologies
 from infra.plan import Container, Plan
 from infra.platforms.docker.host import look
 from infra.settings import Settings, load_settings
+from infra.topologies.backup import BACKUP, DRILL
 from tests.deploy.deployment import Deployment
 
 
@@ -39,3 +40,25 @@ def placed(deployment: Deployment) -> dict[str, Container]:
         there |= dict.fromkeys(found, container)
     assert sorted(there) == deployment.parts()
     return there
+
+
+def backup_mounts(deployment: Deployment) -> dict[str, dict[str, tuple[str, bool]]]:
+    """What archiver and drill mount where, and whether they may write it."""
+    own = f"cortex-{deployment.name}"
+    secrets = {"/run/cortex/secrets": (f"{own}-backup-secrets", False)}
+    return {
+        BACKUP: {
+            "/data": (deployment.volume, True),
+            "/backup": (f"{own}-backups", True),
+            "/staging": (f"{own}-staging", True),
+            "/scratch": (f"{own}-scratch", True),
+            "/reports": (f"{own}-drill-reports", False),
+            **secrets,
+        },
+        DRILL: {
+            "/backup": (f"{own}-backups", False),
+            "/scratch": (f"{own}-drill-scratch", True),
+            "/reports": (f"{own}-drill-reports", True),
+            **secrets,
+        },
+    }

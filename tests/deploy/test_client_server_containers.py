@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from infra.topologies.backup import BACKUP, DRILL
 from infra.topologies.parts import API, CHROMA, GATEWAY
 from tests.deploy.deployment import Deployment
-from tests.deploy.planned import placed
+from tests.deploy.planned import backup_mounts, placed
 from tests.deploy.test_single_node_container import (
     BARE_JUDGEMENTS,
     PROBE,
@@ -40,7 +41,7 @@ def deployment(client_server: Deployment) -> Deployment:
 
 def test_nothing_runs_but_what_is_planned(deployment: Deployment) -> None:
     kinds = sorted(wanted.name for wanted in placed(deployment).values())
-    assert kinds == sorted([*[API] * REPLICAS, CHROMA, GATEWAY])
+    assert kinds == sorted([*[API] * REPLICAS, CHROMA, GATEWAY, BACKUP, DRILL])
 
 
 @pytest.mark.parametrize(
@@ -61,12 +62,13 @@ def test_root_is_read_only(deployment: Deployment, part: str, closed: str, open_
         assert deployment.host(part=part).run(f"touch {place}/probe && rm {place}/probe").rc == 0, place
 
 
-def test_only_chroma_has_the_store(deployment: Deployment) -> None:
+def test_only_chroma_and_the_archiver_have_the_store(deployment: Deployment) -> None:
     own = f"cortex-{deployment.name}"
     wanted = {
         CHROMA: {"/data": (deployment.volume, True)},
         API: {"/run/cortex/secrets": (f"{own}-api-secrets", False)},
         GATEWAY: {"/run/cortex/gateway": (f"{own}-gateway-files", False)},
+        **backup_mounts(deployment),
     }
     for name, container in placed(deployment).items():
         inspected = deployment.inspect(name)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from infra.topologies.backup import BACKUP, DRILL
 from infra.topologies.parts import API, GATEWAY, PROBE
 from tests.deploy.deployment import Deployment
-from tests.deploy.planned import placed, plan_of
+from tests.deploy.planned import backup_mounts, placed, plan_of
 
 SECOND_NS = 1_000_000_000
 STORE_JUDGEMENTS = {"server", "canary", "memory", "disk", "inodes", "open_files", "collections", "log_setting"}
@@ -29,7 +30,7 @@ def processes(deployment: Deployment, name: str) -> list[dict[str, str]]:
 
 
 def test_nothing_runs_but_what_is_planned(deployment: Deployment) -> None:
-    assert {wanted.name for wanted in placed(deployment).values()} == {API, GATEWAY}
+    assert {wanted.name for wanted in placed(deployment).values()} == {API, GATEWAY, BACKUP, DRILL}
 
 
 def test_cgroup_limits_equal_the_plan(deployment: Deployment) -> None:
@@ -96,6 +97,7 @@ def test_mounts_are_the_store_and_the_files(deployment: Deployment) -> None:
             "/run/cortex/secrets": (f"cortex-{deployment.name}-api-secrets", False),
         },
         GATEWAY: {"/run/cortex/gateway": (f"cortex-{deployment.name}-gateway-files", False)},
+        **backup_mounts(deployment),
     }
     for name, container in placed(deployment).items():
         inspected = deployment.inspect(name)
@@ -115,7 +117,7 @@ def test_logs_rotate_and_the_server_comes_back(deployment: Deployment) -> None:
 
 
 def test_health_check_is_the_images_own(deployment: Deployment) -> None:
-    judgements = {API: STORE_JUDGEMENTS, GATEWAY: BARE_JUDGEMENTS}
+    judgements = {API: STORE_JUDGEMENTS, GATEWAY: BARE_JUDGEMENTS, BACKUP: BARE_JUDGEMENTS, DRILL: BARE_JUDGEMENTS}
     for name, wanted in placed(deployment).items():
         check: dict[str, Any] = deployment.inspect(name)["Config"]["Healthcheck"]
         assert check["Test"] == ["CMD", PROBE], name

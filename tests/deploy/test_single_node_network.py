@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.topologies.backup import BACKUP, DRILL
 from infra.topologies.parts import API, API_PORT, GATEWAY, GUARD_PORT
 from tests.deploy.deployment import Deployment, wait_for
 from tests.deploy.elsewhere import elsewhere
@@ -42,7 +43,7 @@ def test_the_gateway_publishes_what_is_set_and_nobody_else_does(deployment: Depl
             f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(outside)}]
             for inside, outside in published_ports(deployment).items()
         },
-        deployment.container(API): {},
+        **{deployment.container(part): {} for part in (API, BACKUP, DRILL)},
     }
 
 
@@ -67,10 +68,10 @@ def test_nothing_listens_inside_but_what_is_planned(deployment: Deployment) -> N
 
 
 def test_networks_are_the_stacks_own(deployment: Deployment) -> None:
-    wanted = {API: {DATA}, GATEWAY: {EDGE, DATA}}
+    # The target of backups is a volume: neither who writes it nor who reads it goes anywhere.
+    wanted = {API: {DATA}, GATEWAY: {EDGE, DATA}, BACKUP: set(), DRILL: set()}
     for part, networks in wanted.items():
-        found = set(deployment.inspect(part)["NetworkSettings"]["Networks"])
-        assert found == {network(deployment, name) for name in networks}, part
+        assert set(addresses(deployment, part)) == networks, part
     for name, members in ((EDGE, {GATEWAY}), (DATA, {API, GATEWAY})):
         inspected = json.loads(deployment.docker(["network", "inspect", network(deployment, name)]))[0]
         assert inspected["Internal"] == (name == DATA), name

@@ -20,6 +20,7 @@ import yaml
 from rich.console import Console
 
 from infra import names
+from infra.topologies.backup import BACKUP, DRILL
 from infra.topologies.parts import API, CHROMA, DOOR, GATEWAY
 from ops import lifecycle, status
 from ops.docker_host import DockerHost
@@ -148,7 +149,7 @@ def test_the_store_is_there_and_all_else_is_here(hosts: SimpleNamespace) -> None
     stack.wait_healthy()
     near, far = stack.hosts()
     assert sorted(far.containers(stack.name, running=True)) == [
-        names.on_host(stack.name, part) for part in (CHROMA, DOOR)
+        names.on_host(stack.name, part) for part in (BACKUP, CHROMA, DOOR, DRILL)
     ]
     here = near.containers(stack.name, running=True)
     assert len(here) == 3
@@ -203,7 +204,7 @@ def test_no_secret_is_shown_there(hosts: SimpleNamespace) -> None:
     assert len(words) >= 2
     everything = stack.far.docker(["ps", "--all", "--quiet"]).split()
     shown = stack.far.docker(["inspect", *everything]) + "".join(
-        stack.far.docker(["logs", stack.container(part)]) for part in (CHROMA, DOOR)
+        stack.far.docker(["logs", stack.container(part)]) for part in (BACKUP, CHROMA, DOOR, DRILL)
     )
     assert "PRIVATE KEY" not in shown
     assert not [word for word in words if word in shown]
