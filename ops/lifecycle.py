@@ -67,7 +67,7 @@ def down(stack: Stack, console: Console) -> None:
 
 
 def destroy(stack: Stack, console: Console, *, with_base: bool = True) -> None:
-    """Remove everything that is not protected: store and backups stay, in Docker and in the state.
+    """Remove everything that is not protected: store, backups and the key to them stay.
 
     Args:
         stack: The stack.
