@@ -15,7 +15,7 @@ class Outcome:
     records: int
     seconds: float
     compared: int
-    """Vectors that were compared: with the log, or with the source."""
+    """Vectors that were compared: those of saved indexes with the log, or all with the source."""
     rounded: int = 0
     """Of these, how many differ in the last places, which space cosine does not keep."""
     moved_aside: str = ""
