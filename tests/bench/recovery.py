@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from backup.command import LITESTREAM, RCLONE, RESTIC
@@ -33,6 +34,7 @@ RTO_TARGET_S, RTO_ROWS = 60.0, 100_000
 INGEST_TARGET = 0.9
 SLOWEST_WRITE_TARGET_S = 1.0
 ROUNDS, BLOCKS, SIZES = 20, 8, (20_000, RTO_ROWS)
+PARTS = ("points", "ingest", "sizes")
 LIMITS = {Where.ARCHIVER: ARCHIVER_BYTES, Where.RESTORE: RESTORE_BYTES}
 """What sizing counts on."""
 
@@ -83,24 +85,27 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[*SIZES], help="rows of the stores that come back")
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="of ingest, with and without backups in each")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="of the moments of the disasters")
+    parser.add_argument("--parts", choices=PARTS, nargs="+", default=[*PARTS], help="what to measure")
     parser.add_argument("--target", choices=sorted(KINDS), default="directory")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no process outlives this one
     print(f"seed {chosen.seed}; target: {chosen.target}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="bench-recovery-") as name, Memory() as watched:
-        setting = Setting(Path(name), chosen.target, watched)
+    with tempfile.TemporaryDirectory(prefix="bench-recovery-") as folder, Memory() as watched:
+        setting = Setting(Path(folder), chosen.target, watched)
         setting.prepare()
-        lost, few = points(setting, chosen.rounds, chosen.seed)
-        slowed, fast = ingest(setting, chosen.blocks)
-        away, soon = sizes(setting, chosen.sizes)
+        parts: dict[str, Callable[[], tuple[str, bool]]] = {
+            "points": lambda: points(setting, chosen.rounds, chosen.seed),
+            "ingest": lambda: ingest(setting, chosen.blocks),
+            "sizes": lambda: sizes(setting, chosen.sizes),
+        }
+        found = [measure() for name, measure in parts.items() if name in chosen.parts]
     recovery_tables.memory(watched, LIMITS)
-    parts = (f"{where} {peak / 1e6:.0f} of {LIMITS[where] / 1e6:.0f} MB" for where, peak in watched.together.items())
-    taken = f"memory {', '.join(parts)}"
+    taken = (f"{where} {peak / 1e6:.0f} of {LIMITS[where] / 1e6:.0f} MB" for where, peak in watched.together.items())
     where = f"{platform.machine()}, Linux {platform.release()}, nice {os.nice(0)}"
     print(f"machine: {os.cpu_count()} cores, {where}; {_tools()}")
-    holds = few and fast and soon
+    words, holds = " | ".join(said for said, _ in found), all(held for _, held in found)
     print(
-        f"bench-recovery: {lost} | {away} | {slowed} | {taken} (targets: RPO worst {WORST_RPO_TARGET_S:g} s, median "
+        f"bench-recovery: {words} | memory {', '.join(taken)} (targets: RPO worst {WORST_RPO_TARGET_S:g} s, median "
         f"{MEDIAN_RPO_TARGET_S:g} s, none wrong; {RTO_ROWS:,} in {RTO_TARGET_S:g} s; write below "
         f"{SLOWEST_WRITE_TARGET_S:g} s, none failed; ingest {INGEST_TARGET}x) | "
         f"{'targets hold' if holds else 'TARGETS MISSED'}"

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,13 +87,18 @@ class Stage:
             if process.poll() is None:
                 kill_session(process)
 
-    def strike(self, command: subprocess.Popen[str] | None = None) -> None:
-        """SIGKILL to all, and to a command: first who could still ship something, then who could still write."""
-        for pid in [*self.daemon.session(), *self.server.session()]:
+    def victims(self, command: subprocess.Popen[str]) -> list[int]:
+        """All processes, in the order in which they are killed: first who could ship, then who could write."""
+        return [*self.daemon.session(), command.pid, *self.server.session()]
+
+    def strike(self, pids: Sequence[int] = ()) -> None:
+        """SIGKILL to processes without another look at them, and then to what is left of all.
+
+        A look takes time that the writers lose, in which the archive would catch up.
+        """
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if command is not None:
-            kill_session(command)
         self.daemon.kill()
         self.server.kill()
 

@@ -19,11 +19,14 @@ _CONSOLE = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 def points(disasters: Sequence[Disaster]) -> None:
     """What was lost."""
     lost_s = [each.cut.rpo_s for each in disasters]
-    table = Table("disasters", "RPO median", "RPO worst", "most rows lost", "wrong or missing", "restore median")
+    table = Table(
+        "disasters", "RPO median", "RPO worst", "oldest state", "most rows lost", "wrong or missing", "restore median"
+    )
     table.add_row(
         str(len(disasters)),
         f"{statistics.median(lost_s):.2f} s",
         f"{max(lost_s):.2f} s",
+        f"{max(each.age_s for each in disasters):.2f} s",
         str(max(each.cut.lost_rows for each in disasters)),
         str(sum(each.wrong_rows for each in disasters)),
         f"{statistics.median(each.restore_s for each in disasters):.1f} s",
