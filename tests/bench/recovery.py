@@ -64,7 +64,8 @@ def sizes(setting: Setting, counts: list[int]) -> tuple[str, bool]:
     found = []
     for count in counts:
         found.append(recovery_time.measure(setting, count))
-        print(f"{count:,} rows done", flush=True)
+        words = ", ".join(f"{each.way} {each.seconds:.1f} s" for each in found[-1].ways)
+        print(f"{count:,} rows, serving again: {words}", flush=True)
     recovery_tables.sizes(found)
     times = [(each.rows, each.ways[0].seconds) for each in found]
     slowest_s = max(each.pause.writes.slowest_s for each in found)

@@ -57,7 +57,7 @@ class Disaster:
 
     @property
     def age_s(self) -> float:
-        """From the newest acknowledgement that came back to the kill: with writers that wait long, more than was lost."""
+        """From the newest acknowledgement that came back to the kill: more than was lost if writers waited."""
         return self.cut.rpo_s + self.idle_s
 
     @property
