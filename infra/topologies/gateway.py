@@ -176,14 +176,17 @@ def tokens(settings: Settings) -> tuple[Token, ...]:
 
 def words(settings: Settings) -> tuple[Word, ...]:
     """Every random word: of the tokens, and between the parts."""
-    of_tokens = (word for name, token in settings.tokens.items() for word in _words(name, token.generations))
-    return (*of_tokens, *inner.words(settings))
+    return (*_token_words(settings), *inner.words(settings))
+
+
+def _token_words(settings: Settings) -> tuple[Word, ...]:
+    return tuple(word for name, token in settings.tokens.items() for word in _words(name, token.generations))
 
 
 def lasting(settings: Settings) -> tuple[str, ...]:
     """Names of the secrets that callers rely on: a stack that is rebuilt must have them again."""
     own_authority = settings.tls.given is None or settings.store_host is not None
-    return (*(word.key for word in words(settings)), *((AUTHORITY, AUTHORITY_KEY) if own_authority else ()))
+    return (*(word.key for word in _token_words(settings)), *((AUTHORITY, AUTHORITY_KEY) if own_authority else ()))
 
 
 def certificate(settings: Settings) -> Certificate:

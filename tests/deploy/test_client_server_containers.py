@@ -81,7 +81,7 @@ def test_only_chroma_and_the_archiver_have_the_store(deployment: Deployment) -> 
 
 
 def test_each_guard_judges_what_is_there(deployment: Deployment) -> None:
-    judgements = {CHROMA: STORE_JUDGEMENTS, API: BARE_JUDGEMENTS, GATEWAY: BARE_JUDGEMENTS}
+    judgements = {CHROMA: STORE_JUDGEMENTS, **dict.fromkeys((API, GATEWAY, BACKUP, DRILL), BARE_JUDGEMENTS)}
     for name, wanted in placed(deployment).items():
         check = deployment.inspect(name)["Config"]["Healthcheck"]
         assert check["Test"] == ["CMD", PROBE], name
@@ -93,13 +93,14 @@ def test_each_guard_judges_what_is_there(deployment: Deployment) -> None:
 
 
 def test_the_parts_hold_no_more_than_they_run(deployment: Deployment) -> None:
-    """The replicas have Chroma's client only, its server none of its Python, the gateway neither."""
+    """The replicas have Chroma's client only, its server and drills none of its Python, the gateway neither."""
     looked_for = ("chromadb_rust_bindings", "chromadb", "cortex_api", "onnxruntime", "pip")
     look = f"from importlib.util import find_spec as f; print(*(n for n in {looked_for!r} if f(n)))"
     wanted = {
         CHROMA: {"chromadb_rust_bindings"},
         API: {"chromadb", "cortex_api", "onnxruntime"},
         GATEWAY: set(),
+        **{part: {"chromadb_rust_bindings"} for part in (BACKUP, DRILL)},
     }
     for name, container in placed(deployment).items():
         found = deployment.docker(["exec", name, "python3", "-c", look]).split()

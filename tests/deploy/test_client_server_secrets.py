@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
+from infra.topologies.backup import BACKUP, DRILL
 from infra.topologies.parts import API, CHROMA, GATEWAY
 from tests.deploy.deployment import Deployment
 from tests.deploy.planned import placed
@@ -20,11 +23,12 @@ __all__ = [
     "test_nobody_outside_can_speak_as_the_gateway",
     "test_secrets_are_nowhere_in_the_open",
 ]
-FOLDERS = {API: "/run/cortex/secrets", GATEWAY: "/run/cortex/gateway"}
+FOLDERS = {**dict.fromkeys((API, BACKUP, DRILL), "/run/cortex/secrets"), GATEWAY: "/run/cortex/gateway"}
 FILES = {
     API: {"inner-credential", "chroma-token"},
     GATEWAY: {"tokens.map", "reaches.map", "inner-credential.map", "inner-hashes.map", "certificate.pem"}
     | {"haproxy.cfg", "endpoints.map", "methods.map", "collections.lua"},
+    **{part: {"backup.json"} for part in (BACKUP, DRILL)},
 }
 
 
@@ -46,13 +50,21 @@ def test_files_are_readable_by_the_servers_group_only(deployment: Deployment) ->
 
 
 def test_each_part_holds_only_what_it_needs(deployment: Deployment) -> None:
-    """What the gateway keeps of a token opens nothing; Chroma needs no secret at all."""
+    """What the gateway keeps of a token opens nothing; Chroma needs no secret at all.
+
+    Who makes bases holds what a rebuilt stack must have again, and what they are encrypted with.
+    """
     secrets = secrets_of(deployment)
     held = {
         name: deployment.host("root", name).check_output(f"cat {FOLDERS[container.name]}/*")
         for name, container in placed(deployment).items()
         if container.name != CHROMA
     }
-    gateway = deployment.container(GATEWAY)
-    assert shown_in(secrets, held) == {*((CREDENTIAL, name) for name in held), ("key of the certificate", gateway)}
+    gateway, carrying = deployment.container(GATEWAY), {deployment.container(part) for part in (BACKUP, DRILL)}
+    carried = {name for name in secrets if name.startswith("token-")} | {"backup-key-1", "key of the authority"}
+    assert shown_in(secrets, held) == {
+        *((CREDENTIAL, name) for name in set(held) - carrying),
+        ("key of the certificate", gateway),
+        *product(carried, carrying),
+    }
     assert deployment.host("root", CHROMA).run("ls /run/cortex").rc != 0
