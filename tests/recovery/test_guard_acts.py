@@ -84,6 +84,11 @@ def test_what_cannot_work_is_refused_with_a_reason(start_guard: StartGuard, tmp_
     no_tables = start_guard(ready=False, schema_command="")
     assert no_tables.end() == 65
     assert "HEALTH_SCHEMA_COMMAND" in no_tables.last_words()
+    (tmp_path / "replacing/.cortex").mkdir(parents=True)
+    (tmp_path / "replacing/.cortex/replacing").write_text("/data/.cortex/aside/x\n")
+    half_way = start_guard(on=tmp_path / "replacing", ready=False)
+    assert half_way.end() == 65
+    assert "killed while it replaced the store" in half_way.last_words()
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = start_guard(on=empty_store, ready=False, listen=f"127.0.0.1:{other.getsockname()[1]}")
         assert taken.end() == 78

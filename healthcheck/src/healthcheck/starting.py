@@ -104,6 +104,8 @@ def _make_tables(context: Context) -> None:
     """Let Chroma make its tables in an empty store, before it is prepared."""
     if (context.store / "chroma.sqlite3").exists():
         return
+    if why := store.interrupted(context.store):
+        raise Refused(EXIT_UNUSABLE, why)
     if command := context.settings.schema_command:
         done = context.run("schema", [*command, str(context.store)], _SCHEMA_LIMIT_S)
         if done.exit_code != 0:

@@ -6,6 +6,7 @@ Standard library only; Chroma itself is never imported.
 from store.activity import Activity, ActivityLock, StoreBusy
 from store.adoption import Adoption, adopt
 from store.archiving import Archiving, Closed, is_archived, is_wanted_closed
+from store.aside import interrupted
 from store.assembly import Assembly, assemble
 from store.compaction import Compaction, compact
 from store.copying import Copy, LeftOut, copy
@@ -79,6 +80,7 @@ __all__ = [
     "compact",
     "copy",
     "inspect",
+    "interrupted",
     "is_archived",
     "is_wanted_closed",
     "prepare",

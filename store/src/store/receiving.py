@@ -15,7 +15,7 @@ from typing import IO, BinaryIO
 
 from store.adoption import adopt
 from store.archiving import Closed
-from store.aside import ORIGIN, move_aside
+from store.aside import ORIGIN, move_aside, replaced
 from store.database import FILE_NAME, database_path
 from store.errors import StoreDamaged, StoreError, TargetNotEmpty
 from store.inspection import Inspection, inspect
@@ -254,6 +254,7 @@ def _put_in_place(made: Path, into: Path, origin: str, done: Received) -> None:
         for entry in made.iterdir():
             if entry.name != DIRECTORY:
                 entry.rename(partial / entry.name)
+    replaced(into)
 
 
 def _clear(stage: Path) -> None:

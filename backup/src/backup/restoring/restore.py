@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from store.aside import ORIGIN, move_aside
+from store.aside import ORIGIN, move_aside, replaced
 from store.database import FILE_NAME
 from store.lock_file import DIRECTORY
 from store.progress import Progress, silent
@@ -303,6 +303,7 @@ def _put_in_place(stage: Path, into: Path, done: Restored) -> None:
     with staged(into) as partial:
         for entry in (stage / "store").iterdir():
             entry.rename(partial / entry.name)
+    replaced(into)
 
 
 @contextlib.contextmanager
