@@ -93,7 +93,7 @@ def backups(
         return None
     backup = settings.backup
     networks = () if backup.target in LOCAL else (NETWORK,)
-    files = _files(stack, settings, (*keys, *(() if backup.encryption_key else (KEY.key,))))
+    key = () if backup.encryption_key else (KEY.key,)
     archiver = Container(
         name=BACKUP,
         image=IMAGE,
@@ -107,7 +107,7 @@ def backups(
         stop_grace_s=STOP_GRACE_S,
         health=health_check(settings, STARTUP_S),
         networks=tuple(network.name for network in networks),
-        files=files,
+        files=_files(f"{BACKUP}-secrets", stack, settings, (*keys, *key)),
         places=(
             *_target(backup, backup.target, read_only=False),
             Place("staging", STAGING_PATH),
@@ -116,11 +116,21 @@ def backups(
             Place("drill-reports", REPORTS_PATH, read_only=True),
         ),
     )
-    drill = _drill(stack, settings, need, archiver, hard_limit) if backup.drill_schedule != NEVER else None
-    return Backups(archiver, drill, networks)
+    if backup.drill_schedule == NEVER:
+        return Backups(archiver, None, networks)
+    # It opens what bases carry, and needs none of that to begin with.
+    files = _files(f"{DRILL}-secrets", stack, settings, key)
+    return Backups(archiver, _drill(stack, settings, need, archiver.networks, files, hard_limit), networks)
 
 
-def _drill(stack: str, settings: Settings, need: Sizing, archiver: Container, hard_limit: int | None) -> Container:
+def _drill(
+    stack: str,
+    settings: Settings,
+    need: Sizing,
+    networks: tuple[str, ...],
+    files: FileVolume,
+    hard_limit: int | None,
+) -> Container:
     return Container(
         name=DRILL,
         image=IMAGE,
@@ -133,8 +143,8 @@ def _drill(stack: str, settings: Settings, need: Sizing, archiver: Container, ha
         ),
         stop_grace_s=STOP_GRACE_S,
         health=health_check(settings, STARTUP_S),
-        networks=archiver.networks,
-        files=archiver.files,
+        networks=networks,
+        files=files,
         places=(
             *_target(settings.backup, settings.backup.target, read_only=True),
             Place("drill-scratch", SCRATCH_PATH),
@@ -207,11 +217,11 @@ def _target(place: Target, kind: TargetKind, *, read_only: bool) -> tuple[Place,
             return ()
 
 
-def _files(stack: str, settings: Settings, keys: tuple[str, ...]) -> FileVolume:
+def _files(name: str, stack: str, settings: Settings, keys: tuple[str, ...]) -> FileVolume:
     def content(secrets: Mapping[str, str]) -> Mapping[str, str]:
         return {CONFIG: json.dumps(configuration(stack, settings, secrets), indent=1)}
 
-    return FileVolume("backup-secrets", SECRETS_PATH, (CONFIG,), keys, content)
+    return FileVolume(name, SECRETS_PATH, (CONFIG,), keys, content)
 
 
 def configuration(stack: str, settings: Settings, secrets: Mapping[str, str]) -> dict[str, object]:

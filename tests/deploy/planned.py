@@ -45,7 +45,6 @@ def placed(deployment: Deployment) -> dict[str, Container]:
 def backup_mounts(deployment: Deployment) -> dict[str, dict[str, tuple[str, bool]]]:
     """What archiver and drill mount where, and whether they may write it."""
     own = f"cortex-{deployment.name}"
-    secrets = {"/run/cortex/secrets": (f"{own}-backup-secrets", False)}
     return {
         BACKUP: {
             "/data": (deployment.volume, True),
@@ -53,12 +52,12 @@ def backup_mounts(deployment: Deployment) -> dict[str, dict[str, tuple[str, bool
             "/staging": (f"{own}-staging", True),
             "/scratch": (f"{own}-scratch", True),
             "/reports": (f"{own}-drill-reports", False),
-            **secrets,
+            "/run/cortex/secrets": (f"{own}-backup-secrets", False),
         },
         DRILL: {
             "/backup": (f"{own}-backups", False),
             "/scratch": (f"{own}-drill-scratch", True),
             "/reports": (f"{own}-drill-reports", True),
-            **secrets,
+            "/run/cortex/secrets": (f"{own}-drill-secrets", False),
         },
     }
