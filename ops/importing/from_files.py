@@ -78,12 +78,7 @@ class _Way:
 
     def _named(self, part: str) -> list[str]:
         labels = (f"{names.STACK_LABEL}={self.stack}", f"{names.KIND_LABEL}={names.WRITER}")
-        return [
-            "--rm",
-            "--name",
-            names.on_host(self.stack, part),
-            *(word for label in labels for word in ("--label", label)),
-        ]
+        return ["--name", names.on_host(self.stack, part), *(word for label in labels for word in ("--label", label))]
 
 
 def run(stack: Stack, source: Directory | Volume, bars: Bars, *, force: bool) -> Outcome:
