@@ -46,9 +46,9 @@ class Files(pulumi.ComponentResource):
             name=names.on_host(stack, files.name),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["labels"]),
         )
-        # Of no outputs at all Pulumi makes a list.
+        # Of no outputs at all Pulumi makes a list, and no secret: settings may be secret as well.
         given = pulumi.Output.all(**{key: secrets[key] for key in files.secrets})
-        content = given.apply(lambda values: files.content(dict(values)))
+        content = pulumi.Output.secret(given.apply(lambda values: files.content(dict(values))))
         folder = files.mount_path
         writer = docker.Container(
             f"{files.name}-writer",
