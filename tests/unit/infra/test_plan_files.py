@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -24,8 +25,9 @@ TOKENS = {
 
 
 def content(container, plan):
-    """Name → text of a container's files."""
-    return container.files.content(values(plan))
+    """Name → text of a container's files, made as on a platform: of the secrets that they name, and no other."""
+    given = values(plan)
+    return container.files.content({key: given[key] for key in container.files.secrets})
 
 
 @BOTH
@@ -34,8 +36,8 @@ def test_a_volume_has_exactly_its_files_from_exactly_its_secrets(topology):
     plan = laid_down(raw, topology=topology)
     known = values(plan)
     volumes = {container.files for container in plan.containers if container.files}
-    assert {volume.name for volume in volumes} == {"api-secrets", "backup-secrets", "gateway-files"}
-    assert len(volumes) == 3
+    assert {volume.name for volume in volumes} == {"api-secrets", "backup-secrets", "drill-secrets", "gateway-files"}
+    assert len(volumes) == 4
     for volume in volumes:
         asked = []
 
@@ -155,16 +157,36 @@ def test_no_word_and_no_key_is_in_a_file_that_needs_only_its_hash(topology):
 
 
 @BOTH
-def test_archiver_and_drill_share_a_file_with_all_that_lasts_but_no_certificate(topology):
+def test_the_archivers_file_has_all_that_lasts_but_no_certificate(topology):
     plan = laid_down({"tokens": TOKENS if topology is Topology.CLIENT_SERVER else {}}, topology=topology)
     archiver = plan.store_group.archiver
-    assert plan.drill.files == archiver.files
     # The credential between the parts is made anew: no caller has it.
     lasting = {word.key for word in plan.words if word.name != "inner"}
     assert set(archiver.files.secrets) == {*lasting, AUTHORITY, AUTHORITY_KEY}
     made, known = content(archiver, plan), values(plan)
     assert set(made) == {CONFIG}
-    assert all(known[key] in made[CONFIG] for key in archiver.files.secrets)
+    assert {key for key, value in known.items() if value in made[CONFIG]} == set(archiver.files.secrets)
+
+
+@pytest.mark.parametrize("raw", [{}, {"backup": {"encryption_key": "k" * 43}}], ids=["made", "given"])
+@BOTH
+def test_the_drills_file_opens_what_bases_carry_and_carries_none_of_it(topology, raw):
+    plan = laid_down({"tokens": TOKENS if topology is Topology.CLIENT_SERVER else {}, **raw}, topology=topology)
+    archiver, drill = plan.store_group.archiver, plan.drill
+    assert drill.files.name != archiver.files.name
+    assert drill.files.secrets == (() if raw else (KEY.key,))
+    made, known = content(drill, plan), values(plan)
+    assert set(made) == {CONFIG}
+    # No token, no authority or key of it, no credential between the parts, nor the hash of any.
+    for key in set(known) - {KEY.key}:
+        assert known[key] not in made[CONFIG]
+        assert hashed(known[key]) not in made[CONFIG]
+    carried, opening = (json.loads(content(each, plan)[CONFIG]) for each in (archiver, drill))
+    assert json.loads(opening.pop("state")) == {"stack": "dev", "secrets": {}}
+    assert set(json.loads(carried.pop("state"))["secrets"]) == set(archiver.files.secrets) - {KEY.key}
+    # But for that, the two are told the same: the key and the target above all.
+    assert opening == carried
+    assert opening["key"] == ("k" * 43 if raw else known[KEY.key])
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize(("topology", "count", "server"), [("single-node", 40, "api"), ("client-server", 47, "chroma")])
+@pytest.mark.parametrize(("topology", "count", "server"), [("single-node", 43, "api"), ("client-server", 50, "chroma")])
 def test_the_outputs_are_what_the_command_line_reads(configured, exported, topology, count, server):
     configured(topology=topology, corpus={"vectors": 10}, limits={"memory_mib": 4096}, registry={})
     recorder = record(program.run)

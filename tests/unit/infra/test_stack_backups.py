@@ -39,7 +39,7 @@ def volume(name, *, read_only=False):
 
 
 @BOTH
-def test_archiver_and_drill_share_the_target_and_reports_and_nothing_else_that_can_be_written(topology):
+def test_archiver_and_drill_share_the_target_and_reports_and_nothing_else(topology):
     assert mounts(dev(topology), "backup") == {
         "/data": volume("store"),
         "/backup": volume("backups"),
@@ -52,20 +52,26 @@ def test_archiver_and_drill_share_the_target_and_reports_and_nothing_else_that_c
         "/backup": volume("backups", read_only=True),
         "/scratch": volume("drill-scratch"),
         "/reports": volume("drill-reports"),
-        "/run/cortex/secrets": volume("backup-secrets", read_only=True),
+        "/run/cortex/secrets": volume("drill-secrets", read_only=True),
     }
 
 
 @BOTH
 def test_nothing_else_sees_any_of_it(topology):
-    ours = {f"cortex-dev-{name}" for name in ("backups", "staging", "scratch", "drill-scratch", "drill-reports")}
-    seeing = {
-        entry.request.name
-        for entry in dev(topology).registered.values()
-        for mount in entry.inputs.get("mounts", ())
-        if mount["source"] in {*ours, "cortex-dev-backup-secrets"}
+    seeing: dict[str, set[str]] = {}
+    for entry in dev(topology).registered.values():
+        for mount in entry.inputs.get("mounts", ()):
+            seeing.setdefault(mount["source"].removeprefix("cortex-dev-"), set()).add(entry.request.name)
+    ours = ("backups", "staging", "scratch", "drill-scratch", "drill-reports", "backup-secrets", "drill-secrets")
+    assert {name: seeing[name] for name in ours} == {
+        "backups": {"backup", "drill"},
+        "staging": {"backup"},
+        "scratch": {"backup"},
+        "drill-scratch": {"drill"},
+        "drill-reports": {"backup", "drill"},
+        "backup-secrets": {"backup", "backup-secrets-writer"},
+        "drill-secrets": {"drill", "drill-secrets-writer"},
     }
-    assert seeing == {"backup", "drill", "backup-secrets-writer"}
 
 
 def test_a_directory_of_the_host_takes_the_place_of_the_volume():
@@ -92,7 +98,7 @@ def test_a_target_elsewhere_is_reached_by_a_network_that_nobody_else_is_on(targe
 
 
 @pytest.mark.parametrize("kind", TARGET)
-def test_what_opens_the_target_is_in_one_file_and_nowhere_in_clear(kind):
+def test_what_opens_the_target_is_in_the_files_of_archiver_and_drill_and_nowhere_in_clear(kind):
     made = rendered({"backup": {**TARGET[kind], "encryption_key": KEY}})
     holding = set()
     for entry in made.registered.values():
@@ -101,4 +107,4 @@ def test_what_opens_the_target_is_in_one_file_and_nowhere_in_clear(kind):
         assert KEY not in shown, entry.urn
         if KEY in json.dumps(opened(entry.inputs), default=str):
             holding.add(entry.request.name)
-    assert holding == {"backup-secrets-writer"}
+    assert holding == {"backup-secrets-writer", "drill-secrets-writer"}

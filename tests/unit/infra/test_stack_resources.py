@@ -42,6 +42,9 @@ VOLUME_OF_BACKUPS = f"{STACK}cortex:docker:Stack$docker:index/volume:Volume::bac
 DRILLS = {
     f"{STACK}cortex:docker:Stack$docker:index/container:Container::drill",
     f"{STACK}cortex:docker:Stack$docker:index/volume:Volume::drill-scratch",
+    f"{STACK}cortex:docker:Stack$cortex:docker:SecretFiles::drill-secrets",
+    f"{STACK}cortex:docker:SecretFiles$docker:index/volume:Volume::drill-secrets",
+    f"{STACK}cortex:docker:SecretFiles$docker:index/container:Container::drill-secrets-writer",
 }
 BACKUPS = DRILLS | {
     VOLUME_OF_BACKUPS,
@@ -279,6 +282,6 @@ def test_two_stacks_share_no_name_on_the_host(topology):
     ours = names(dev(topology))
     assert not ours & names(rendered({"topology": topology.value}, stack="prod"))
     assert all(name.startswith("cortex-dev-") for name in ours)
-    assert len(ours) == (15 if topology is Topology.SINGLE_NODE else 18)
+    assert len(ours) == (16 if topology is Topology.SINGLE_NODE else 19)
     pulled = [entry for entry in dev(topology).registered.values() if entry.request.type == PULLED]
     assert all("dev" not in entry.inputs["name"] for entry in pulled)

@@ -17,7 +17,7 @@ from tests.unit.infra.rendered_stack import AUTHORITY, CERTIFICATE, CONTAINER, W
 TOKEN, INNER = "word-of-token-admin-1", "word-of-inner-1"
 KEY, BUNDLE = "key-of-authority-dev", "bundle-of-certificate-dev"
 BACKUP_KEY = "word-of-backup-key-1"
-WRITERS = ("api-secrets-writer", "gateway-files-writer", "backup-secrets-writer")
+WRITERS = ("api-secrets-writer", "gateway-files-writer", "backup-secrets-writer", "drill-secrets-writer")
 
 
 def uploaded(recorder, writer):
@@ -59,7 +59,8 @@ def test_a_secret_goes_where_it_is_needed_and_nowhere_else(topology):
     assert holding(INNER) == {(name, "uploads") for name in shown}
     assert holding(KEY) == {carried, ("certificate-dev", "authority_key")}
     assert holding(BUNDLE) == {("gateway-files-writer", "uploads")}
-    assert holding(BACKUP_KEY) == {carried}
+    # The drill opens bases, and has nothing of what they carry but through them.
+    assert holding(BACKUP_KEY) == {carried, ("drill-secrets-writer", "uploads")}
 
 
 @BOTH
@@ -101,12 +102,20 @@ def test_the_gateway_gets_hashes_of_tokens_the_inner_credential_and_its_certific
 
 
 @BOTH
-def test_archiver_and_drill_get_the_key_and_what_a_rebuilt_stack_must_have_again(topology):
-    ((path, text),) = uploaded(dev(topology), "backup-secrets-writer").items()
-    assert path == "/run/cortex/secrets/backup.json.new"
-    told = json.loads(text)
-    assert told["key"] == BACKUP_KEY
-    assert json.loads(told["state"]) == {
+def test_archiver_and_drill_get_the_key_and_only_the_archiver_what_a_rebuilt_stack_must_have_again(topology):
+    told = {}
+    for name in ("backup", "drill"):
+        ((path, text),) = uploaded(dev(topology), f"{name}-secrets-writer").items()
+        assert path == "/run/cortex/secrets/backup.json.new"
+        told[name] = json.loads(text)
+        assert told[name]["key"] == BACKUP_KEY
+        mounts = dev(topology).one(CONTAINER, name).inputs["mounts"]
+        volume = {"type": "volume", "source": f"cortex-dev-{name}-secrets", "target": "/run/cortex/secrets"}
+        assert [each for each in mounts if each["source"].endswith(("-secrets", "-files"))] == [
+            {**volume, "readOnly": True}
+        ]
+    assert json.loads(told["drill"]["state"]) == {"stack": "dev", "secrets": {}}
+    assert json.loads(told["backup"]["state"]) == {
         "stack": "dev",
         "secrets": {
             "token-admin-1": TOKEN,
@@ -114,9 +123,6 @@ def test_archiver_and_drill_get_the_key_and_what_a_rebuilt_stack_must_have_again
             "authority-key": KEY,
         },
     }
-    mounted = {"type": "volume", "source": "cortex-dev-backup-secrets", "target": "/run/cortex/secrets"}
-    for name in ("backup", "drill"):
-        assert {**mounted, "readOnly": True} in dev(topology).one(CONTAINER, name).inputs["mounts"]
 
 
 @BOTH

@@ -66,7 +66,7 @@ def on_host(recorder: Recorder, kind: str) -> dict[str, bool]:
 def test_each_container_is_on_its_host(far):
     there = on_host(far, CONTAINER)
     assert {name for name, is_far in there.items() if is_far} == {
-        *("server", "backup", "backup-secrets-writer", "drill"),
+        *("server", "backup", "backup-secrets-writer", "drill", "drill-secrets-writer"),
         *("door", "door-files-writer"),
     }
     assert {name.rstrip("12") for name, is_far in there.items() if not is_far} == {
@@ -89,8 +89,9 @@ def test_each_image_is_pulled_where_it_runs(far):
 
 def test_the_store_is_there_and_keeps_its_place_in_the_stack(far):
     there = {"store", "backups", "staging", "scratch", "drill-scratch", "drill-reports"}
-    of_files = {"door-files": True, "backup-secrets": True, "gateway-files": False, "api-secrets": False}
-    assert on_host(far, VOLUME) == dict.fromkeys(there, True) | of_files
+    of_files = {"door-files": True, "backup-secrets": True, "drill-secrets": True}
+    here = {"gateway-files": False, "api-secrets": False}
+    assert on_host(far, VOLUME) == dict.fromkeys(there, True) | of_files | here
     near = rendered(None)
     (volume,) = [urn for urn in near.registered if urn.endswith("Volume::store")]
     assert volume in far.registered
