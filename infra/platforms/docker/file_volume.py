@@ -48,7 +48,8 @@ class Files(pulumi.ComponentResource):
         )
         # Of no outputs at all Pulumi makes a list, and no secret: settings may be secret as well.
         given = pulumi.Output.all(**{key: secrets[key] for key in files.secrets})
-        content = pulumi.Output.secret(given.apply(lambda values: files.content(dict(values))))
+        made = given.apply(lambda values: files.content(dict(values)))
+        content: pulumi.Output[Mapping[str, str]] = pulumi.Output.secret(made)
         folder = files.mount_path
         writer = docker.Container(
             f"{files.name}-writer",
