@@ -18,7 +18,7 @@ from infra.settings.problems import placed
 from infra.settings.rules import warnings
 from infra.settings.target import Target
 from infra.sizing import report
-from infra.topologies.backup import KEY
+from infra.topologies.backup_configuration import KEY
 from infra.vocabulary import Role, TargetKind
 
 

@@ -5,32 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
-from pydantic import SecretStr
-from store.schema import CHROMA_VERSION
-
-from infra.plan import Container, FileVolume, Network, Place, Resources, Restore, Word
+from infra.plan import Container, FileVolume, Network, Place, Resources, Restore
 from infra.settings import Backup, Settings
 from infra.settings import Restore as RestoreSettings
 from infra.settings.backup import NEVER
 from infra.settings.target import Target
 from infra.sizing import Sizing
-from infra.sizing.coefficients import ARCHIVER_BYTES, MB, MIB, RESTORE_BYTES
+from infra.sizing.coefficients import ARCHIVER_BYTES, MIB, RESTORE_BYTES
 from infra.sizing.sizing import round_up, with_headroom
 from infra.topologies import guarding
+from infra.topologies.backup_configuration import KEY, STAGING_PATH, TARGET_PATH, configuration, target
 from infra.topologies.parts import SECRETS_PATH, STORE_PATH, health_check, open_files
 from infra.vocabulary import TargetKind
 
 BACKUP, DRILL = "backup", "drill"
 IMAGE = "backup"
-KEY = Word("backup-key", 1, outlives=True)
-"""What everything at the target is encrypted with. It has one generation: another key is another target.
-
-Every stack has it, whatever its settings: one that drops it for a while could not read its backups again.
-"""
 CONFIG = "backup.json"
-TARGET_PATH, STAGING_PATH, SCRATCH_PATH, REPORTS_PATH = "/backup", "/staging", "/scratch", "/reports"
+SCRATCH_PATH, REPORTS_PATH = "/scratch", "/reports"
 STATUS_PORT = 8090
 # The target is elsewhere, and nothing but the archiver and the drill has to get there.
 NETWORK = Network("backup", internal=False)
@@ -42,7 +34,6 @@ STARTUP_S = 30
 STOP_GRACE_S = 30
 RESTORE_S = 3_600
 """Beyond the time that the indexes take to be made: a slow target."""
-_MINUTE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +111,15 @@ def backups(
         return Backups(archiver, None, networks)
     # It opens what bases carry, and needs none of that to begin with.
     files = _files(f"{DRILL}-secrets", stack, settings, key)
-    return Backups(archiver, _drill(stack, settings, need, archiver.networks, files, hard_limit), networks)
+    drill = _drill(stack, settings, need, networks=archiver.networks, files=files, hard_limit=hard_limit)
+    return Backups(archiver, drill, networks)
 
 
 def _drill(
     stack: str,
     settings: Settings,
     need: Sizing,
+    *,
     networks: tuple[str, ...],
     files: FileVolume,
     hard_limit: int | None,
@@ -222,81 +215,3 @@ def _files(name: str, stack: str, settings: Settings, keys: tuple[str, ...]) -> 
         return {CONFIG: json.dumps(configuration(stack, settings, secrets), indent=1)}
 
     return FileVolume(name, SECRETS_PATH, (CONFIG,), keys, content)
-
-
-def configuration(stack: str, settings: Settings, secrets: Mapping[str, str]) -> dict[str, object]:
-    """What the archiver and the drill are told (docs/backup.md).
-
-    Args:
-        stack: Name of the stack.
-        settings: Its settings.
-        secrets: Values of the secrets that a rebuilt stack must have again, and of the key if it was made.
-    """
-    backup = settings.backup
-    given = backup.encryption_key
-    carried = {name: value for name, value in secrets.items() if name != KEY.key}
-    return {
-        "stack": stack,
-        "store": STORE_PATH,
-        "key": given.get_secret_value() if given else secrets.get(KEY.key, ""),
-        "target": target(backup, backup.target),
-        "bases": {
-            "schedule": backup.schedule,
-            "time_zone": backup.time_zone,
-            "jitter_s": _MINUTE_S * backup.jitter_minutes,
-            "keep": {
-                "last": backup.keep_last,
-                "hourly": backup.keep_hourly,
-                "daily": backup.keep_daily,
-                "weekly": backup.keep_weekly,
-                "monthly": backup.keep_monthly,
-            },
-        },
-        "archive": {
-            "days": backup.archive_days,
-            "step_s": backup.archive_step_s,
-            "staging_path": STAGING_PATH,
-            "staging_bytes": backup.staging_mib * MIB,
-            "wal_bytes": max(256 * MB, backup.staging_mib * MIB // 2),
-        },
-        "drills": {
-            "schedule": backup.drill_schedule,
-            "time_zone": backup.time_zone,
-            "jitter_s": _MINUTE_S * backup.drill_jitter_minutes,
-        },
-        "state": json.dumps({"stack": stack, "secrets": carried}),
-        "versions": {"package": version("cortex-stack"), "chroma": CHROMA_VERSION},
-    }
-
-
-def target(place: Target, kind: TargetKind) -> dict[str, object]:
-    """A target as the archiver reads it."""
-    match kind:
-        case TargetKind.S3:
-            return {
-                "kind": "s3",
-                "endpoint": place.endpoint,
-                "bucket": place.bucket,
-                "prefix": place.prefix,
-                "region": place.region,
-                "path_style": place.path_style,
-                "access_key_id": place.access_key_id,
-                "secret_access_key": _opened(place.secret_access_key),
-                "ca": _opened(place.ca),
-            }
-        case TargetKind.SFTP:
-            return {
-                "kind": "sftp",
-                "host": place.host,
-                "port": place.sftp_port,
-                "user": place.user,
-                "path": place.prefix,
-                "private_key": _opened(place.private_key),
-                "host_key": place.host_key,
-            }
-        case _:
-            return {"kind": "directory", "path": TARGET_PATH}
-
-
-def _opened(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value else ""

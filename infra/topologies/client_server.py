@@ -6,6 +6,7 @@ from infra.plan import ApiReplicas, Plan, StoreGroup, StoreVolume
 from infra.settings import Settings
 from infra.sizing import StackSizing
 from infra.topologies import api, backup, chroma, gateway, store_door
+from infra.topologies.backup_configuration import KEY
 from infra.topologies.parts import APP, DATA, EDGE, STORE_PATH
 
 NETWORKS = (EDGE, APP, DATA)
@@ -46,7 +47,7 @@ def plan(
         store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server, made.archiver if made else None),
         api=ApiReplicas(one, need.replicas),
         gateway=gateway.container(stack, settings, need.gateway_memory_bytes, networks, open_files_hard_limit),
-        words=(*gateway.words(settings), backup.KEY),
+        words=(*gateway.words(settings), KEY),
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
         drill=made.drill if made else None,

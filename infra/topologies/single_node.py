@@ -6,6 +6,7 @@ from infra.plan import Plan, StoreGroup, StoreVolume
 from infra.settings import Settings
 from infra.sizing import StackSizing
 from infra.topologies import api, backup, gateway
+from infra.topologies.backup_configuration import KEY
 from infra.topologies.parts import DATA, EDGE, STORE_PATH
 
 NETWORKS = (EDGE, DATA)
@@ -21,7 +22,7 @@ def plan(stack: str, settings: Settings, need: StackSizing, open_files_hard_limi
         networks=(*NETWORKS, *(made.networks if made else ())),
         store_group=StoreGroup(StoreVolume("store", STORE_PATH, disk_bytes), server, made.archiver if made else None),
         gateway=gateway.container(stack, settings, need.gateway_memory_bytes, NETWORKS, open_files_hard_limit),
-        words=(*gateway.words(settings), backup.KEY),
+        words=(*gateway.words(settings), KEY),
         tokens=gateway.tokens(settings),
         certificate=gateway.certificate(settings),
         drill=made.drill if made else None,

@@ -12,8 +12,7 @@ from backup import config as archiver
 from healthcheck import settings as guard_settings
 from infra.plan import AUTHORITY, AUTHORITY_KEY, Plan
 from infra.settings import load_settings
-from infra.topologies import backup
-from infra.topologies.backup import KEY
+from infra.topologies.backup_configuration import KEY, configuration
 from infra.vocabulary import Topology
 from tests.unit.infra.laid_down import BOTH, laid_down, values
 
@@ -220,7 +219,7 @@ def test_archiver_and_drill_read_what_they_are_told_where_they_are_told_it(tmp_p
 
 def test_the_state_that_is_carried_names_the_stack():
     settings = load_settings({}, "dev")
-    carried = backup.configuration("prod", settings, {KEY.key: KEY_OF_THE_SHEET, "token-admin-1": "word"})["state"]
+    carried = configuration("prod", settings, {KEY.key: KEY_OF_THE_SHEET, "token-admin-1": "word"})["state"]
     assert json.loads(str(carried)) == {"stack": "prod", "secrets": {"token-admin-1": "word"}}
 
 

@@ -21,7 +21,7 @@ from infra.plan import Container
 from infra.settings import Settings, Tls, fields
 from infra.topologies import gateway
 from infra.topologies.api import LINGER_S
-from infra.topologies.backup import KEY
+from infra.topologies.backup_configuration import KEY
 from infra.vocabulary import Topology
 from tests.unit.infra.laid_down import BOTH, laid_down, replica, values
 

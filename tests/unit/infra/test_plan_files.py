@@ -12,7 +12,8 @@ from infra.gateway.tokens import hashed
 from infra.plan import AUTHORITY, AUTHORITY_KEY, CERTIFICATE
 from infra.settings import load_settings
 from infra.topologies import gateway
-from infra.topologies.backup import CONFIG, KEY
+from infra.topologies.backup import CONFIG
+from infra.topologies.backup_configuration import KEY
 from infra.vocabulary import Topology
 from tests.unit.infra.laid_down import BOTH, laid_down, replica, values
 
