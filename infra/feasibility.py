@@ -9,7 +9,7 @@ from datetime import datetime
 from infra import given_certificate
 from infra.settings import Problem, Settings
 from infra.settings.models import MOST_VECTORS
-from infra.sizing import Sizing, StackSizing
+from infra.sizing import BackupSizing, Sizing, StackSizing
 from infra.sizing.coefficients import GIB, MIB
 
 # Room for an image build and its layers while a container starts; below it the host counts as full.
@@ -25,6 +25,7 @@ class Host:
         memory_bytes: Memory of the host.
         free_disk_bytes: Free space where Docker keeps its volumes.
         stored_bytes: What the stack's store volume holds already.
+        backup_bytes: What its volumes of backups hold already.
         open_files_hard_limit: Most descriptors a container can be given.
         port_holders: Who has a port of the stack, other than the stack itself, by the setting that names the port.
         daemon: What tells its Docker daemon from others.
@@ -35,6 +36,7 @@ class Host:
     memory_bytes: int | None = None
     free_disk_bytes: int | None = None
     stored_bytes: int = 0
+    backup_bytes: int | None = None
     open_files_hard_limit: int | None = None
     port_holders: Mapping[str, str] = field(default_factory=dict)
     daemon: str | None = None
@@ -67,7 +69,7 @@ def problems(
     beside_bytes = stack_need.door_memory_bytes if store_host else stack_need.beside_bytes
     beside_bytes += stack_need.backup_bytes
     yield from _memory(settings, need, beside_bytes, of_store)
-    yield from _disk(settings, need, of_store)
+    yield from _disk(settings, stack_need, of_store)
     yield from _open_files(settings, stack_need, host, of_store)
     if store_host is not None:
         yield from _two_hosts(settings, stack_need, host, store_host)
@@ -79,6 +81,23 @@ def problems(
             f"is taken by {holder}",
             f"stop that, or set another port: pulumi config set --path {setting} {port + 1 if port < 65_535 else 8080}",
             str(port),
+        )
+
+
+def warnings(settings: Settings, stack_need: StackSizing, host: Host, store_host: Host | None = None) -> Iterator[str]:
+    """Yield what fits now and will not in some days; arguments as of `problems`."""
+    of_store, backups = store_host or host, stack_need.backups
+    if backups is None or of_store.free_disk_bytes is None or not backups.later_bytes or _has_unseen(of_store):
+        return
+    disk_bytes = settings.limits.disk_bytes or stack_need.store.disk_bytes
+    here_bytes = max(0, backups.here_bytes + backups.later_bytes - (of_store.backup_bytes or 0))
+    missing = max(0, disk_bytes - of_store.stored_bytes) + here_bytes + SPARE_DISK_BYTES - of_store.free_disk_bytes
+    if missing > 0:
+        days = settings.backup.archive_days
+        yield (
+            f"cortex:backup.archive_days = {days}: within {days + 1} days the archive grows by up to"
+            f" {backups.later_bytes / GIB:,.1f} GiB in its volume, and Docker's filesystem is"
+            f" {missing / GIB:,.1f} GiB short of that; set fewer, or another cortex:backup.target, such as s3"
         )
 
 
@@ -189,7 +208,8 @@ def _memory(settings: Settings, need: Sizing, beside_bytes: int, host: Host) -> 
         )
 
 
-def _disk(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
+def _disk(settings: Settings, stack_need: StackSizing, host: Host) -> Iterator[Problem]:
+    need = stack_need.store
     by_hand = settings.limits.disk_gib
     disk_bytes = settings.limits.disk_bytes or need.disk_bytes
     if disk_bytes < need.disk_bytes:
@@ -204,6 +224,9 @@ def _disk(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
         return
     where = f" on {_named(settings)}" if settings.store_host else ""
     missing = max(0, disk_bytes - host.stored_bytes) + SPARE_DISK_BYTES - host.free_disk_bytes
+    backups = stack_need.backups
+    if backups is not None and missing <= 0 and not _has_unseen(host):
+        yield from _disk_of_backups(settings, backups, host, missing, where)
     if missing > 0:
         yield Problem(
             "limits.disk_gib" if by_hand else "corpus.vectors",
@@ -213,3 +236,34 @@ def _disk(settings: Settings, need: Sizing, host: Host) -> Iterator[Problem]:
             f"free some space (docker system df shows what can go), or {LOWER}",
             str(by_hand or settings.corpus.vectors),
         )
+
+
+def _has_unseen(host: Host) -> bool:
+    """Whether there are backups already, and nobody knows how large: what they need more cannot be told then."""
+    return bool(host.has_store) and host.backup_bytes is None
+
+
+def _disk_of_backups(
+    settings: Settings, need: BackupSizing, host: Host, missing_without: int, where: str
+) -> Iterator[Problem]:
+    """What is told only if there is room for the store itself."""
+    missing = missing_without + max(0, need.here_bytes - (host.backup_bytes or 0))
+    if missing <= 0 or host.free_disk_bytes is None:
+        return
+    places = (*(need.target_terms if need.target_here else ()), *need.lasting_terms, *need.passing_terms)
+    shown = ", ".join(f"{term.name} {term.amount_bytes / GIB:,.1f}" for term in places)
+    ways = (
+        *(("set another cortex:backup.target, such as s3",) if need.target_here else ()),
+        *(("set cortex:backup.drill_schedule never",) if len(need.passing_terms) > 1 else ()),
+        "set a smaller cortex:backup.staging_mib",
+        "free some space (docker system df shows what can go)",
+    )
+    yield Problem(
+        "backup.target",
+        f"plans {need.here_bytes / GIB:,.1f} GiB beside the store ({shown} GiB; {need.shared_bytes / GIB:,.1f} GiB of"
+        f" it within the store's room to compact), and Docker's filesystem{where} has"
+        f" {host.free_disk_bytes / GIB:,.1f} GiB free: {missing / GIB:,.1f} GiB short (with the store, and"
+        f" {SPARE_DISK_BYTES // GIB} GiB to spare)",
+        f"{', '.join(ways[:-1])}, or {ways[-1]}",
+        settings.backup.target.value,
+    )

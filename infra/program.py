@@ -72,7 +72,7 @@ def on_docker(stack: str, settings: Settings) -> None:
         raise SettingsError(stack, placed(found, origins(stack)))
     if found := [*standing.problems(stack, settings, standing.read(), host, store_host)]:
         raise SettingsError(stack, placed(found, origins(stack)))
-    for advice in warnings(settings):
+    for advice in (*warnings(settings), *feasibility.warnings(settings, need, host, store_host)):
         pulumi.log.warn(advice)
     if pulumi.runtime.is_dry_run():
         pulumi.log.info(

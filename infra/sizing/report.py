@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from infra.sizing import coefficients as c
+from infra.sizing.backups import BackupSizing
 from infra.sizing.replica import ReplicaSizing
 from infra.sizing.sizing import Sizing, Term
 from infra.sizing.stack import StackSizing
@@ -56,6 +58,8 @@ def table(sizing: Sizing, *, memory_limit_bytes: int | None = None, disk_bytes: 
 def stack_table(sizing: StackSizing, *, memory_limit_bytes: int | None = None, disk_bytes: int | None = None) -> str:
     """Show the needs of every part of a stack; arguments as of `table`."""
     lines = [table(sizing.store, memory_limit_bytes=memory_limit_bytes, disk_bytes=disk_bytes)]
+    if sizing.backups is not None:
+        lines += _backups(sizing.backups)
     if sizing.replica is not None:
         lines += _replica(sizing.replica, sizing.replicas)
     lines.append(_line("gateway", sizing.gateway_memory_bytes, f"= {_mib(sizing.gateway_memory_bytes)}").lstrip())
@@ -84,6 +88,25 @@ def _replica(need: ReplicaSizing, replicas: int) -> list[str]:
                     need.memory_limit_bytes,
                     f"= {_mib(need.memory_limit_bytes)}, {_mib(total_bytes)} for all",
                 ),
+            ],
+        ),
+    ]
+
+
+def _backups(need: BackupSizing) -> list[str]:
+    where = "" if need.target_here else ", at the target"
+    at_target = tuple(replace(term, arithmetic=term.arithmetic + where) for term in (*need.target_terms, need.copies))
+    here_bytes, later_bytes = need.here_bytes, need.here_bytes + need.later_bytes
+    later = f", {later_bytes / c.GIB:,.1f} GiB when the archive's days are full" if need.later_bytes else ""
+    terms = (*at_target, *need.lasting_terms, *need.passing_terms)
+    return [
+        "backups (beside the store's volume)",
+        *_block(
+            "disk",
+            terms,
+            [
+                _line("within the store's", -need.shared_bytes, "room to compact: compaction looks for room first"),
+                _line("on the store's host", here_bytes, f"= {here_bytes / c.GIB:,.1f} GiB{later}"),
             ],
         ),
     ]

@@ -112,6 +112,7 @@ def size(
 
 
 INDEXES, COLLECTIONS, WORK, SCRUB = "indexes", "collections", "work", "scrub"
+COMPACTING = "room to compact"
 
 
 def memory_terms(corpus: StoredCorpus, process: Process, request_body_bytes: int) -> tuple[Term, ...]:
@@ -168,7 +169,7 @@ def disk_terms(corpus: StoredCorpus) -> tuple[Term, ...]:
             f" + {c.METADATA_FACTOR} x {corpus.metadata_bytes:,}) B",
         ),
         Term("log", corpus.log_rows * log, f"{corpus.log_rows:,} rows x {log:,} B, all kept"),
-        Term("room to compact", database_bytes, "records and log once more"),
+        Term(COMPACTING, database_bytes, "records and log once more"),
     )
 
 

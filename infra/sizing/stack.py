@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infra.sizing.backups import BackupSizing
 from infra.sizing.replica import ReplicaSizing
 from infra.sizing.sizing import Sizing
 
@@ -22,6 +23,7 @@ class StackSizing:
         door_open_files: Descriptors that the door needs.
         archiver_memory_bytes: Memory limit of the archiver, beside the store; 0 without backups.
         drill_memory_bytes: Memory limit of the drill, which it needs while one runs; 0 without drills.
+        backups: Disk that backups take; None without backups.
     """
 
     store: Sizing
@@ -33,6 +35,7 @@ class StackSizing:
     door_open_files: int = 0
     archiver_memory_bytes: int = 0
     drill_memory_bytes: int = 0
+    backups: BackupSizing | None = None
 
     @property
     def backup_bytes(self) -> int:

@@ -47,6 +47,7 @@ def sized(settings: Settings) -> StackSizing:
         door_open_files=store_door.needed_open_files(settings) if settings.store_host else 0,
         archiver_memory_bytes=backup.archiver_memory_bytes(settings),
         drill_memory_bytes=backup.drill_memory_bytes(settings, store),
+        backups=backup.disk(settings, store),
     )
 
 

@@ -11,7 +11,7 @@ from infra.settings import Backup, Settings
 from infra.settings import Restore as RestoreSettings
 from infra.settings.backup import NEVER
 from infra.settings.target import Target
-from infra.sizing import Sizing
+from infra.sizing import BackupSizing, Sizing, rows_left, size_backups
 from infra.sizing.coefficients import ARCHIVER_BYTES, MIB, RESTORE_BYTES
 from infra.sizing.sizing import round_up, with_headroom
 from infra.topologies import guarding
@@ -34,6 +34,9 @@ STARTUP_S = 30
 STOP_GRACE_S = 30
 RESTORE_S = 3_600
 """Beyond the time that the indexes take to be made: a slow target."""
+_WHOLE_PERCENT = 100
+# Between two maintenance windows at most.
+_WEEK_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,27 @@ def drill_memory_bytes(settings: Settings, need: Sizing) -> int:
     if not wanted(settings) or settings.backup.drill_schedule == NEVER:
         return 0
     return round_up((settings.limits.memory_bytes or need.memory_limit_bytes) + RESTORE_BYTES, MIB)
+
+
+def disk(settings: Settings, need: Sizing) -> BackupSizing | None:
+    """Disk that backups take; None without backups.
+
+    Args:
+        settings: The stack's settings.
+        need: What the store needs.
+    """
+    if not wanted(settings):
+        return None
+    backup, maintenance = settings.backup, settings.maintenance
+    superseded_percent = _WHOLE_PERCENT if maintenance.window == NEVER else maintenance.compact_percent
+    return size_backups(
+        need.corpus,
+        log_rows=rows_left(need.corpus, superseded_percent, _WEEK_DAYS * settings.corpus.updates_per_day),
+        archive_days=backup.archive_days,
+        staging_bytes=backup.staging_mib * MIB,
+        drills=backup.drill_schedule != NEVER,
+        target_here=backup.target is TargetKind.VOLUME,
+    )
 
 
 def backups(

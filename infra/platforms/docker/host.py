@@ -16,6 +16,8 @@ from infra.docker_endpoint import Endpoint
 from infra.feasibility import Host
 
 QUERY_LIMIT_S = 30
+OF_BACKUPS = ("backups", "staging", "scratch", "drill-scratch")
+"""Volumes of a stack whose disk is planned with its backups."""
 
 
 class NoDaemonError(Exception):
@@ -51,7 +53,8 @@ def _look(docker: _Docker, stack: str, address: str, ports: Mapping[str, int]) -
     return Host(
         memory_bytes=info.get("MemTotal") or None,
         free_disk_bytes=_free_bytes(Path(info.get("DockerRootDir", "/"))) if local else None,
-        stored_bytes=_stored_bytes(Path(info.get("DockerRootDir", "/")), stack) if local else 0,
+        stored_bytes=_stored_bytes(Path(info.get("DockerRootDir", "/")), stack, ("store",)) if local else 0,
+        backup_bytes=_backup_bytes(Path(info.get("DockerRootDir", "/")), stack) if local else None,
         open_files_hard_limit=_daemon_open_files() if local else None,
         port_holders={
             setting: holder
@@ -125,12 +128,17 @@ def _free_bytes(root: Path) -> int:
     return shutil.disk_usage(root).free
 
 
-def _stored_bytes(root: Path, stack: str) -> int:
-    volume = root / "volumes" / names.on_host(stack, "store") / "_data"
+def _stored_bytes(root: Path, stack: str, volumes: Sequence[str]) -> int:
+    folders = [root / "volumes" / names.on_host(stack, volume) / "_data" for volume in volumes]
     try:
-        return sum(path.stat().st_blocks * 512 for path in volume.rglob("*") if path.is_file())
+        return sum(path.stat().st_blocks * 512 for each in folders for path in each.rglob("*") if path.is_file())
     except OSError:
         return 0  # not readable without root: the check then asks for a little more room than needed
+
+
+def _backup_bytes(root: Path, stack: str) -> int | None:
+    """None without the right to look."""
+    return _stored_bytes(root, stack, OF_BACKUPS) if os.access(root / "volumes", os.R_OK | os.X_OK) else None
 
 
 def _daemon_open_files() -> int | None:

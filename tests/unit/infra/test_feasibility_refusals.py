@@ -43,11 +43,12 @@ def test_a_roomy_host_and_an_unknown_one_are_fine():
 def test_exactly_enough_is_enough():
     for topology in Topology:
         raw = {"topology": topology.value}
+        backups_bytes = whole(raw).backups.here_bytes
         limit_mib = need(raw).memory_limit_bytes // MIB
         disk_gib = need(raw).disk_bytes // GIB
         host = Host(
             memory_bytes=limit_mib * MIB + beside(raw),
-            free_disk_bytes=disk_gib * GIB + SPARE_DISK_BYTES,
+            free_disk_bytes=disk_gib * GIB + backups_bytes + SPARE_DISK_BYTES,
             open_files_hard_limit=max(need(raw).open_files, whole(raw).gateway_open_files),
         )
         by_hand = {**raw, "limits": {"memory_mib": limit_mib, "disk_gib": disk_gib}}
@@ -55,6 +56,8 @@ def test_exactly_enough_is_enough():
         assert said(raw, host) == []
         short = replace(host, memory_bytes=host.memory_bytes - 1)
         assert len(said(by_hand, short)) == len(said(raw, short)) == 1
+        full = replace(host, free_disk_bytes=host.free_disk_bytes - 1)
+        assert len(said(by_hand, full)) == len(said(raw, full)) == 1
 
 
 def test_everything_that_runs_beside_the_store_must_fit_too():
@@ -130,11 +133,17 @@ def test_a_full_disk_says_how_much_is_missing():
 
 
 def test_what_the_store_holds_already_needs_no_more_room():
-    disk_gib = need().disk_bytes // GIB
-    assert said({}, Host(free_disk_bytes=SPARE_DISK_BYTES, stored_bytes=disk_gib * GIB)) == []
-    assert len(said({}, Host(free_disk_bytes=SPARE_DISK_BYTES - 1, stored_bytes=disk_gib * GIB))) == 1
-    # A store that outgrew its plan does not eat up the room to spare.
-    assert len(said({}, Host(free_disk_bytes=SPARE_DISK_BYTES - 1, stored_bytes=2 * disk_gib * GIB))) == 1
+    stored_bytes, backup_bytes = need().disk_bytes, whole().backups.here_bytes
+    held = Host(free_disk_bytes=SPARE_DISK_BYTES, stored_bytes=stored_bytes, backup_bytes=backup_bytes)
+    assert said({}, held) == []
+    assert len(said({}, replace(held, free_disk_bytes=SPARE_DISK_BYTES - 1))) == 1
+    # What outgrew its plan does not eat up the room to spare.
+    grown = replace(held, stored_bytes=2 * stored_bytes, backup_bytes=2 * backup_bytes)
+    assert said({}, grown) == []
+    assert len(said({}, replace(grown, free_disk_bytes=SPARE_DISK_BYTES - 1))) == 1
+    # Nor is one's the other's.
+    assert len(said({}, replace(held, stored_bytes=2 * stored_bytes, backup_bytes=backup_bytes - 1))) == 1
+    assert len(said({}, replace(held, stored_bytes=stored_bytes - 1, backup_bytes=2 * backup_bytes))) == 1
 
 
 def test_growth_beyond_what_one_store_holds():

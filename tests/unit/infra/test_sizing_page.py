@@ -13,6 +13,13 @@ from infra.sizing import coefficients as c
 from infra.sizing import report
 from ops import size
 
+S3 = {
+    "target": "s3",
+    "endpoint": "https://s3.example.com",
+    "bucket": "b-1",
+    "access_key_id": "id",
+    "secret_access_key": "secret",
+}
 PAGE = (document.ROOT / "docs" / "sizing.md").read_text(encoding="utf-8")
 
 
@@ -115,8 +122,30 @@ def test_the_table_of_a_stack_counts_a_limit_set_by_hand_and_no_replicas_where_t
 def test_the_table_of_a_stack_has_no_backups_where_there_are_none():
     need = topologies.sized(load_settings({"backup": {"target": "none"}}, "dev"))
     text = report.stack_table(need)
-    assert not re.search("^(archiver|drill) ", text, re.MULTILINE)
+    assert not re.search("^(archiver|drill|backups) ", text, re.MULTILINE)
     assert text.endswith(f"= {(need.store.memory_limit_bytes + need.gateway_memory_bytes) // c.MIB:,} MiB")
+
+
+def test_the_disk_of_backups_is_shown_by_place_and_adds_up():
+    for raw, at_target in (({}, False), ({"backup": S3}, True)):
+        need = topologies.sized(load_settings(raw, "dev")).backups
+        shown = lines_of(report.stack_table(topologies.sized(load_settings(raw, "dev"))), "backups ")
+        where = ", at the target" if at_target else ""
+        for term in (*need.target_terms, need.copies):
+            assert re.search(rf"^    {re.escape(term.name)} .* MB  {re.escape(term.arithmetic)}{where}$", shown, re.M)
+        for term in (*need.lasting_terms, *need.passing_terms):
+            assert re.search(rf"^    {re.escape(term.name)} .* MB  {re.escape(term.arithmetic)}$", shown, re.MULTILINE)
+        amounts = {
+            name.strip(): float(amount.replace(",", ""))
+            for name, amount in re.findall(r"^    (.{22}) +(-?[\d,.]+) MB", shown, re.MULTILINE)
+        }
+        total = amounts.pop("on the store's host")
+        elsewhere = (
+            {name for name in amounts if name.startswith("backups (")} if at_target else {"backups (daily copies)"}
+        )
+        assert sum(amount for name, amount in amounts.items() if name not in elsewhere) == pytest.approx(total, abs=0.5)
+        assert total == pytest.approx(need.here_bytes / c.MB, abs=0.1)
+        assert ("when the archive's days are full" in shown) is not at_target
 
 
 def test_sizing_counts_the_bodies_that_the_api_lets_in_together():
