@@ -18,9 +18,9 @@ from store.database import FILE_NAME
 from store.progress import Progress, silent
 
 import store
-from backup import lineage, records
+from backup import half_written, lineage, records
 from backup.config import Config
-from backup.errors import Damaged, NoRepository
+from backup.errors import Damaged, NoRepository, ToolFailed
 from backup.manifest import Manifest, collections_of, files_of, from_record, schema_version
 from backup.private import write_private
 from backup.repository import Repository, Saved
@@ -108,7 +108,8 @@ def find_all(target: Target, at: Repository, *, mend: bool = False) -> tuple[Bas
     Args:
         target: where they are.
         at: their repository.
-        mend: write the manifest again of a base whose maker was killed before it could.
+        mend: write the manifest again of a base whose maker was killed before it could, and remove what was killed
+            earlier. Only for who has its turn.
 
     Raises:
         BackupError: they cannot be listed.
@@ -118,7 +119,9 @@ def find_all(target: Target, at: Repository, *, mend: bool = False) -> tuple[Bas
     except NoRepository:
         return ()
     written = records.read_all(target, records.BASES)
-    there = {Path(entry.path).stem for entry in target.entries(records.BASES)} if mend and snapshots else set()
+    there = {Path(entry.path).stem for entry in target.entries(records.BASES)} if mend else set()
+    if mend:
+        half_written.clear(target, there)
     found = []
     for snapshot in snapshots:
         record = written.get(snapshot.id)
@@ -140,8 +143,11 @@ def retain(config: Config, target: Target, scratch: Path, *, wait_s: float = 0.0
         BackupError: none, or not all of them are removed.
     """
     with turn(config.store, "a removal of old bases", wait_s):
+        target.check()
         at = repository(target, scratch)
         bases = find_all(target, at, mend=True)
+        if not bases:  # all of them were lost: what is known of them tells the check so
+            return ()
         going = leaving((base.aged for base in bases), config.keep)
         if going:
             at.forget(going)
@@ -212,11 +218,18 @@ def _saved(config: Config, at: Repository, target: Target, work: Path, warn: _Wa
                 f"there is no repository of bases at {target.words} although there are manifests of some: it was "
                 "removed. A new one is made."
             )
+        half_written.unmake(target)
         at.make()
-    except Damaged as damaged:
+    except (Damaged, ToolFailed) as problem:
         # A process that was killed while it wrote at the target can leave half an index, which stops everything.
-        warn(f"{damaged} Its index is made anew from its data; `check` tells whether any is missing.")
-        at.mend()
+        if half_written.unmake(target):
+            warn(f"{problem} It holds nothing yet, and is made anew.")
+            at.make()
+        elif isinstance(problem, Damaged):
+            warn(f"{problem} Its index is made anew from its data; `check` tells whether any is missing.")
+            at.mend()
+        else:
+            raise
     return at.save(work, config.stack, tags)
 
 

@@ -54,6 +54,8 @@ def check(config: Config, target: Target, scratch: Path, *, read_all: bool = Fal
         bases = find_all(target, at, mend=True)
         share = "100%" if read_all else _share_of(time.time())
         problems = _of_bases(bases)
+        if not bases and (lost := records.read_all(target, records.BASES)):
+            problems.append(f"{len(lost)} bases were made, and none is there any more: their repository was removed")
         if bases:
             found = at.check(share)
             problems += [found] if found else []

@@ -16,6 +16,8 @@ from backup.target import BASES, Target
 
 _MISSING, _LOCKED, _WRONG_PASSWORD = 10, 11, 12
 """Exit codes of restic: no repository, locked by others, wrong password."""
+_HALF_LOCK = "unlock --remove-all"
+"""What restic advises when it cannot read a lock."""
 _LIMIT_S = 300.0
 _LONG_LIMIT_S = 24 * 3_600.0
 _DAMAGE = re.compile(
@@ -84,7 +86,10 @@ class Repository:
             Damaged: the repository is; `mend` may help.
         """
         tagged = [word for tag in tags for word in ("--tag", tag)]
-        ran = self._alone("backup", "--json", "--no-scan", "--host", host, *tagged, ".", folder=folder, long=True)
+        # --force: what was copied anew has no older version to compare with, and a damaged snapshot must not stop this.
+        ran = self._alone(
+            "backup", "--json", "--no-scan", "--force", "--host", host, *tagged, ".", folder=folder, long=True
+        )
         said = next(each for each in reversed(_objects(ran.text)) if each.get("message_type") == "summary")
         return Saved(str(said["snapshot_id"]), int(said["total_bytes_processed"]), int(said["data_added_packed"]))
 
@@ -148,10 +153,16 @@ class Repository:
         self._alone("repair", "index", long=True)
 
     def _alone(self, verb: str, *arguments: str, folder: Path | None = None, long: bool = False) -> Ran:
-        """Run a command that takes a lock. Locks of dead processes, or half an hour old, are removed if they bar it."""
+        """Run a command that takes a lock. Locks of dead processes, or half an hour old, are removed if they bar it.
+
+        So are all when one was half written: who changes a repository has its turn, and readers take no locks.
+        """
         ran = self._run(verb, *arguments, folder=folder, long=long)
         if ran.code == _LOCKED:
             self._done(self._run("unlock"))
+            ran = self._run(verb, *arguments, folder=folder, long=long)
+        elif _HALF_LOCK in ran.tail:
+            self._done(self._run("unlock", "--remove-all"))
             ran = self._run(verb, *arguments, folder=folder, long=long)
         self._done(ran)
         return ran

@@ -12,7 +12,7 @@ from typing import Any
 
 from backup.command import RCLONE, Ran, environment, run
 from backup.config import AnyTarget, Config, DirectoryTarget, S3Target
-from backup.errors import BackupError, TargetFull, TargetRefused, TargetUnreachable, ToolFailed
+from backup.errors import BackupError, Damaged, TargetFull, TargetRefused, TargetUnreachable, ToolFailed
 from backup.keys import Keys, derive
 from backup.private import private_folder, write_private
 
@@ -29,6 +29,12 @@ _SAID_CHARACTERS = 200
 """Of a tool's last line: what matters stands at its end."""
 # What rclone, its libraries and servers say, in the order in which it counts.
 _MEANINGS: tuple[tuple[str, type[BackupError], str], ...] = (
+    (
+        r"failed to authenticate decrypted block|not an encrypted file|too short to be encrypted"
+        r"|truncated block header",
+        Damaged,
+        "holds a file that is not what was written there",
+    ),
     (
         r"no space left|disk quota|QuotaExceeded|InsufficientStorage|EDQUOT|StorageFull",
         TargetFull,
@@ -63,7 +69,7 @@ class Entry:
 
 
 class Target:
-    """Reads and writes there, by rclone. Made by `opened`."""
+    """Reads and writes there, by rclone: encrypted files, and with `sealed=False` those that are as they are."""
 
     def __init__(self, settings: AnyTarget, keys: Keys, folder: Path) -> None:
         """Args: settings: the place. keys: of what is encrypted there. folder: private, for files with secrets."""
@@ -119,23 +125,23 @@ class Target:
         """Write an encrypted file at once."""
         self._done(self._rclone("rcat", f"sealed:{sealed_path}", given=content))
 
-    def read(self, sealed_path: str, *, first_bytes: int | None = None) -> bytes | None:
-        """An encrypted file, or its beginning; None when there is none.
+    def read(self, path: str, *, first_bytes: int | None = None, sealed: bool = True) -> bytes | None:
+        """A file, or its beginning; None when there is none.
 
         Raises:
             BackupError: it cannot be read.
         """
         head = () if first_bytes is None else ("--count", str(first_bytes))
-        ran = self._rclone("cat", *head, f"sealed:{sealed_path}")
+        ran = self._rclone("cat", *head, self._named(path, sealed=sealed))
         if ran.code in _NOT_FOUND_CODES or (ran.code != 0 and "object not found" in ran.tail):
             return None
         self._done(ran)
         return ran.stdout
 
-    def entries(self, sealed_path: str, *, recursive: bool = False) -> tuple[Entry, ...]:
-        """The encrypted files in a folder; none when it is missing."""
+    def entries(self, path: str, *, recursive: bool = False, sealed: bool = True) -> tuple[Entry, ...]:
+        """The files in a folder; none when it is missing."""
         options = ("--files-only", "--no-mimetype") + (("--recursive", "--fast-list") if recursive else ())
-        ran = self._rclone("lsjson", *options, f"sealed:{sealed_path}")
+        ran = self._rclone("lsjson", *options, self._named(path, sealed=sealed))
         if ran.code in _NOT_FOUND_CODES:
             return ()
         self._done(ran)
@@ -149,9 +155,9 @@ class Target:
         self._done(ran)
         return tuple(sorted(each["Path"] for each in _list(ran.text)))
 
-    def remove(self, sealed_path: str) -> None:
-        """Remove an encrypted file; one that is not there is no error."""
-        ran = self._rclone("deletefile", f"sealed:{sealed_path}")
+    def remove(self, path: str, *, sealed: bool = True) -> None:
+        """Remove a file; one that is not there is no error."""
+        ran = self._rclone("deletefile", self._named(path, sealed=sealed))
         if ran.code not in _NOT_FOUND_CODES and "not found" not in ran.tail:
             self._done(ran)
 
@@ -180,6 +186,9 @@ class Target:
             if re.search(pattern, said, re.IGNORECASE):
                 return kind(f"{self.words} {meaning} ({_last_line(said)}).")
         return ToolFailed(f"{self.words} cannot be used: {_last_line(said)}")
+
+    def _named(self, path: str, *, sealed: bool) -> str:
+        return f"sealed:{path}" if sealed else self.plain(path)
 
     def _listed(self, place: str) -> Ran:
         return self._rclone("lsjson", "--max-depth", "1", "--dirs-only", place, quick=True)

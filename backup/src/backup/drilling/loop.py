@@ -88,6 +88,7 @@ class Loop:
         # The first one follows the first base: until then nobody knows whether any of it restores.
         self._not_before_s = now_s + _FIRST_LOOK_S
         try:
+            self._target.check()
             return bool(bases.repository(self._target, self._scratch).snapshots())
         except BackupError as problem:
             self._log.info("no.base.yet", reason=str(problem))
