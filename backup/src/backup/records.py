@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from backup.errors import Damaged
 from backup.target import Target
 
 BASES, DRILLS, LINEAGES = "records/bases", "records/drills", "records/lineages"
@@ -21,7 +23,10 @@ def write(target: Target, folder: str, name: str, record: Record) -> None:
 
 def read(target: Target, folder: str, name: str) -> Record | None:
     """One record; None when there is none, or half of one."""
-    return _decoded(target.read(f"{folder}/{name}.json") or b"")
+    try:
+        return _decoded(target.read(f"{folder}/{name}.json") or b"")
+    except Damaged:
+        return None
 
 
 def read_all(target: Target, folder: str) -> dict[str, Record]:
@@ -30,7 +35,8 @@ def read_all(target: Target, folder: str) -> dict[str, Record]:
         return {}
     with tempfile.TemporaryDirectory(dir=target.folder) as temporary:
         local = Path(temporary)
-        target.fetch(folder, local)
+        with contextlib.suppress(Damaged):  # of one; rclone goes on with the others
+            target.fetch(folder, local)
         found = {file.stem: _decoded(file.read_bytes()) for file in sorted(local.glob("*.json"))}
     return {name: record for name, record in found.items() if record is not None}
 

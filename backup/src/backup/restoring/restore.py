@@ -127,6 +127,7 @@ def restore(
                 f"{into} is not empty: a restore never writes over a store. Name a new directory, or have what is "
                 "there moved aside (--force)."
             )
+        target.check()  # restic would try for minutes, and then say less
         attempt = _Attempt(target, bases.repository(target, scratch), work, stage, progress)
         found = bases.find_all(target, attempt.repository)
         chosen, verification = _first_that_works(attempt, wanted, found, tell)
@@ -147,16 +148,19 @@ def restore(
 def _first_that_works(
     attempt: _Attempt, wanted: Wanted, found: tuple[Base, ...], tell: Callable[[str], None]
 ) -> tuple[Candidate, store.Verification]:
-    points = () if wanted.base else tuple(_points(attempt, wanted))
-    tried = candidates(wanted, points, found)
-    if not tried:
+    points = [] if wanted.base else list(_points(attempt, wanted))
+    left = list(candidates(wanted, points, found))
+    tried: list[Candidate] = []
+    if not left:
         raise NoBase(
             f"{attempt.target.words} has nothing for {wanted}: "
             + (f"its bases are {_listed(found)}" if found else "it has no bases")
             + ("" if wanted.base else ", and its archive does not reach it")
             + "."
         )
-    for candidate in tried:
+    while left:
+        candidate = left.pop(0)
+        tried.append(candidate)
         tell(f"restoring {candidate}: {_outlook(candidate)}")
         try:
             return candidate, _made(attempt, candidate)
@@ -165,6 +169,9 @@ def _first_that_works(
             tell(attempt.notes[-1])
             _clear(attempt.work)
             _clear(attempt.stage)
+            if isinstance(problem, shipped.Broken) and candidate.point is not None:
+                points = _without(attempt, wanted, points, candidate.point, problem)
+                left = [each for each in candidates(wanted, points, found) if each not in tried]
     raise Damaged(f"nothing of {wanted} can be restored whole. " + " ".join(attempt.notes))
 
 
@@ -179,6 +186,14 @@ def _points(attempt: _Attempt, wanted: Wanted) -> Iterator[shipped.Point]:
             if point.gap:
                 attempt.notes.append(f"the archive {lineage} ends at transaction {point.transaction}: {point.gap}")
             yield point
+
+
+def _without(
+    attempt: _Attempt, wanted: Wanted, points: list[shipped.Point], point: shipped.Point, broken: shipped.Broken
+) -> list[shipped.Point]:
+    """The points, with another in place of one whose files are not all whole: what its lineage makes without them."""
+    less = shipped.point_of(attempt.target, point.lineage, wanted.moment_s, point.without | broken.pieces)
+    return [each for each in (less if each is point else each for each in points) if each is not None]
 
 
 def _made(attempt: _Attempt, candidate: Candidate) -> store.Verification:
