@@ -5,11 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from infra.vocabulary import TargetKind
 from ops.stack import Stack, StackError
 
-# In the order in which they are typed in again.
-_SHOWN = ("directory", "endpoint", "bucket", "region", "path_style", "host", "sftp_port", "user", "host_key", "prefix")
-_SECRET = ("access_key_id", "secret_access_key", "ca", "private_key")
+# What each kind of target is found by, in the order in which it is typed in again.
+_SHOWN = {
+    TargetKind.VOLUME: (),
+    TargetKind.DIRECTORY: ("directory",),
+    TargetKind.S3: ("endpoint", "bucket", "region", "path_style", "prefix"),
+    TargetKind.SFTP: ("host", "sftp_port", "user", "host_key", "prefix"),
+}
+_SECRET = {
+    TargetKind.VOLUME: (),
+    TargetKind.DIRECTORY: (),
+    TargetKind.S3: ("access_key_id", "secret_access_key", "ca"),
+    TargetKind.SFTP: ("private_key",),
+}
 
 
 def sheet(stack: Stack) -> str:
@@ -22,18 +33,18 @@ def sheet(stack: Stack) -> str:
     backup: dict[str, Any] | None = stack.outputs.get("backup")
     if not backup:
         raise StackError(f"stack {stack.name} has no backups (cortex:backup.target is none)")
-    target = backup["target"]
+    target = TargetKind(backup["target"])
     set_target = [f"pulumi config set --path backup.target {target}"]
     set_target += [
         f"pulumi config set --path backup.{name} {json.dumps(backup[name])}"
-        for name in _SHOWN
+        for name in _SHOWN[target]
         if backup.get(name) not in (None, "")
     ]
-    needed = [name for name in _SECRET if backup.get(name)]
+    needed = [name for name in _SECRET[target] if backup.get(name)]
     set_target += [f"pulumi config set --path --secret backup.{name}   # you keep it yourself" for name in needed]
     lost = {
-        "volume": "The target is a Docker volume: it goes with the machine. Another target outlives it.",
-        "directory": "The target is a directory of the same machine, unless something is mounted there.",
+        TargetKind.VOLUME: "The target is a Docker volume: it goes with the machine. Another target outlives it.",
+        TargetKind.DIRECTORY: "The target is a directory of the same machine, unless something is mounted there.",
     }.get(target, "The target is elsewhere; make sure that you can reach it without this machine.")
     lines = "\n".join(f"    {line}" for line in set_target)
     return f"""CORTEX RECOVERY SHEET                                    stack {stack.name}

@@ -71,15 +71,24 @@ def _guard(said: dict[str, Any], console: Console) -> None:
         f"guard  {escape(' '.join(filter(None, (said['phase'], said.get('phase_message', '')))))}  "
         + ("writable" if writable["ok"] else f"[red]not writable: {escape(writable['reason'])}[/red]")
     )
-    table = Table("judgement", "verdict", "what was found", box=None, pad_edge=False)
+    table = Table("judgement", "verdict", box=None, pad_edge=False)
+    table.add_column("value", justify="right")
+    table.add_column("what was found")
     for judgement in said["judgements"]:
-        table.add_row(judgement["name"], _coloured(judgement["verdict"]), escape(judgement["message"]))
+        table.add_row(
+            judgement["name"], _coloured(judgement["verdict"]), _value(judgement), escape(judgement["message"])
+        )
     console.print(table)
     for action in said["actions"][-ACTIONS_SHOWN:]:
         console.print(
             f"{action['at']}  {action['action']}  {escape(str(action['reason']))}  "
             f"{_coloured(action['outcome'])}  {action['took_s']:.1f} s"
         )
+
+
+def _value(judgement: dict[str, Any]) -> str:
+    value = judgement["value"]
+    return "" if value is None else f"{value:,.10g} {judgement['unit']}".rstrip()
 
 
 def _coloured(word: str) -> str:

@@ -11,6 +11,7 @@ BACKUP = {
     "target": "s3",
     "endpoint": "https://s3.example.com",
     "bucket": "b-1",
+    "sftp_port": 22,
     "region": "eu-1",
     "path_style": True,
     "access_key_id": "id",
@@ -84,6 +85,7 @@ def test_the_recovery_sheet_has_the_key_and_every_command(command, programs):
         assert line in out
     assert "backup.prefix" not in out
     assert "backup.directory" not in out
+    assert "sftp" not in out, "of another kind of target"
     assert max(len(line) for line in out.splitlines()) <= 110, "it is printed on paper"
 
 

@@ -21,7 +21,11 @@ JUDGED = {
     "phase": "serving",
     "phase_message": "",
     "writable": {"ok": True, "reason": ""},
-    "judgements": [{"name": "memory", "verdict": "ok", "message": "40 % of 788 MiB [limit]"}],
+    "judgements": [
+        {"name": "memory", "verdict": "ok", "value": 40.25, "unit": "%", "message": "of 788 MiB [limit]"},
+        {"name": "index_lag", "verdict": "ok", "value": 1201.0, "unit": "rows", "message": "not saved yet"},
+        {"name": "clock", "verdict": "ok", "value": None, "unit": "", "message": "was not set lately"},
+    ],
     "actions": [
         {
             "at": "2026-01-02T03:04:05Z",
@@ -79,7 +83,10 @@ def test_it_is_zero_when_all_are_healthy_and_shows_what_the_guard_of_the_store_s
     }
     assert "guard  serving  writable" in out
     assert out.count("guard  ") == 1
-    assert "40 % of 788 MiB [limit]" in out
+    told = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line}
+    assert told["memory"] == "ok 40.25 % of 788 MiB [limit]"
+    assert told["index_lag"] == "ok 1,201 rows not saved yet"
+    assert told["clock"] == "ok was not set lately"
     assert "2026-01-02T03:04:05Z  restart  planned [weekly]  ok  3.2 s" in out
     assert "answered in 2 ms" not in out  # of the others only what is wrong
     assert "next:" not in out
