@@ -49,6 +49,7 @@ def test_half_files_of_the_repository_stop_nothing_and_are_removed(
     assert [base["id"] for base in still.run("list")["bases"]] == [first["id"], second["id"]]
 
 
+@pytest.mark.full
 def test_a_repository_whose_making_was_killed_is_made_anew_but_never_one_with_data(
     still: Scene, far: Directory
 ) -> None:
