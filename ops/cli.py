@@ -159,7 +159,8 @@ def shell(stack: StackName = DEV) -> None:
         setup.up(Progress(console))
         lifecycle.ensure(_stack(stack))
         environ = _stack(stack).environment
-        environ["CORTEX_STACK"] = stack
+        # For `make` and `cortex` there, and for `pulumi`.
+        environ["CORTEX_STACK"] = environ["PULUMI_STACK"] = stack
         program = os.environ.get("SHELL") or "/bin/sh"
         console.print(f"pulumi is on PATH, stack {stack} is selected; exit leaves this shell")
         raise typer.Exit(pulumi_cli.foreground([], environ, program=[program]))
