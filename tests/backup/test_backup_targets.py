@@ -97,7 +97,7 @@ def test_a_full_target_says_so_and_goes_on_when_there_is_room(
         fill(place)
         client.write("large", [f"row-{row}" for row in range(ROWS)], FEW, None)
         wait_until(lambda: "has no room left. Make room there" in archive_of(scene)["why"], "it to be told", LIMIT_S)
-        assert "has no room left. Make room there" in scene.run("now", code=75)["message"]
+        assert "has no room left. Make room there" in scene.run("now", "--wait-s", "60", code=75)["message"]
         client.write("large", [f"row-{row}" for row in range(ROWS)], FEW, None)
         (place / "filler").unlink()
         healed = scene.wait_shipped(time.time())

@@ -42,7 +42,7 @@ def test_what_is_written_is_archived_within_seconds_and_in_the_next_base(deploym
     made = asked(deployment, BACKUP, "now", "--json", "--wait-s", "60")
     assert next(each for each in made["collections"] if each["name"] == COLLECTION)["records"] == ROWS
     wait_for(lambda: "since the last base" in judged(deployment, "base_age")["message"], "the guard to see the base")
-    assert asked(deployment, BACKUP, "check", "--read-all", "--json")["problems"] == []
+    assert asked(deployment, BACKUP, "check", "--read-all", "--json", "--wait-s", "60")["problems"] == []
 
 
 def test_a_drill_restores_it_and_a_server_answers_right(deployment: Deployment) -> None:

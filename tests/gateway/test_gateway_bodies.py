@@ -206,6 +206,7 @@ def test_more_connections_than_an_address_may_have_are_closed(haproxy, certifica
         for connection in held:
             connection.close()
         assert still_open == 5
+        wait_until(lambda: _has_room(port), "the gateway to see that they were closed")
 
         def statuses(token: str, count: int) -> list[int]:
             with running.client(token) as client:
@@ -241,6 +242,14 @@ def _is_closed(connection: socket.socket) -> bool:
         return False
     except ConnectionResetError:
         return True
+
+
+def _has_room(port: int) -> bool:
+    connection = _connected(port)
+    if connection is None:
+        return False
+    with connection:
+        return not _is_closed(connection)
 
 
 def _resident_bytes(pid: int) -> int:
