@@ -18,10 +18,11 @@ from store.database import FILE_NAME
 from store.progress import Progress, silent
 
 import store
-from backup import half_written, lineage, records
+from backup import half_written, lineage, notes, records
 from backup.config import Config
 from backup.errors import Damaged, NoRepository, ToolFailed
 from backup.manifest import Manifest, collections_of, files_of, from_record, schema_version
+from backup.mending import mend
 from backup.private import write_private
 from backup.repository import Repository, Saved
 from backup.retention import Aged, leaving
@@ -52,7 +53,8 @@ class Base:
         """What decides whether it stays."""
         manifest = self.manifest
         verified = manifest is not None and manifest.verified_s is not None
-        return Aged(self.id, self.taken_s, verified, bool(manifest is not None and manifest.pinned))
+        pinned = manifest is not None and bool(manifest.pinned)
+        return Aged(self.id, self.taken_s, verified, pinned, manifest is not None and manifest.lacking)
 
 
 def repository(target: Target, scratch: Path) -> Repository:
@@ -88,6 +90,7 @@ def take(
         target.check()
         at = repository(target, scratch)
         with _work_folder(scratch) as work:
+            _mend(config, at, target, work, warn)
             manifest = _copied(config, work, progress)
             write_private(work / MANIFEST, json.dumps(manifest.as_record(), indent=1) + "\n")
             write_private(work / STATE, config.state)
@@ -176,6 +179,13 @@ def lower_priority() -> None:
         myself = psutil.Process()
         myself.nice(LOW_PRIORITY)
         myself.ionice(psutil.IOPRIO_CLASS_IDLE)
+
+
+def _mend(config: Config, at: Repository, target: Target, work: Path, warn: _Warn) -> None:
+    """If nothing was saved since damage was found."""
+    check, newest = notes.last_check(config.store, target.words), notes.newest_base(config.store, target.words)
+    if check is not None and check.damaged and (newest is None or newest.taken_s <= check.ended_s):
+        mend(at, target, check.packs, work, warn)
 
 
 def _copied(config: Config, work: Path, progress: Progress) -> Manifest:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backup import lineage, ltx, records
-from backup.bases import Base, find_all, repository
+from backup.bases import Base, find_all, mark, repository
 from backup.config import Config
 from backup.gateway import LOG
 from backup.target import Target
@@ -32,6 +32,10 @@ class Check:
     read: str
     """Share of the bases' data that was read back."""
     seconds: float
+    damaged: bool
+    """Whether data of bases is missing or damaged."""
+    packs: tuple[str, ...]
+    """Files of the repository that are damaged."""
 
 
 def check(config: Config, target: Target, scratch: Path, *, read_all: bool = False, wait_s: float = 0.0) -> Check:
@@ -56,14 +60,23 @@ def check(config: Config, target: Target, scratch: Path, *, read_all: bool = Fal
         problems = _of_bases(bases)
         if not bases and (lost := records.read_all(target, records.BASES)):
             problems.append(f"{len(lost)} bases were made, and none is there any more: their repository was removed")
-        if bases:
-            found = at.check(share)
-            problems += [found] if found else []
-            if not found:
-                at.prune()
+        damage = at.check(share) if bases else None
+        if damage is not None:
+            problems.append(damage.words)
+        elif bases:
+            at.prune()
+        problems += _lacking(target, bases, at.lacking() if damage is not None else ())
         gap = _archive_gap(config, target)
         problems += [gap] if gap else []
-    return Check(tuple(problems), gap, len(bases), share, time.monotonic() - started_s)
+    return Check(
+        problems=tuple(problems),
+        archive_gap=gap,
+        bases=len(bases),
+        read=share,
+        seconds=time.monotonic() - started_s,
+        damaged=damage is not None,
+        packs=() if damage is None else damage.packs,
+    )
 
 
 def archive_gap(target: Target, known: str) -> str:
@@ -71,6 +84,20 @@ def archive_gap(target: Target, known: str) -> str:
     found = (ltx.piece(entry.path, entry.bytes) for entry in target.entries(f"{LOG}/{known}", recursive=True))
     gap = ltx.gap([each for each in found if each is not None])
     return f"the archive {known}: {gap}" if gap else ""
+
+
+def _lacking(target: Target, bases: tuple[Base, ...], beginnings: tuple[str, ...]) -> list[str]:
+    """Note of each base whether data of it is gone, and name those."""
+    found = []
+    for base in bases:
+        lacking = base.id.startswith(beginnings) if beginnings else False
+        if base.manifest is not None and base.manifest.lacking != lacking:
+            mark(target, base.id, lacking=lacking)
+        if lacking:
+            found.append(
+                f"base {base.id[:8]} of {moment(base.taken_s)} lacks data: it goes when a later one was verified"
+            )
+    return found
 
 
 def _archive_gap(config: Config, target: Target) -> str:

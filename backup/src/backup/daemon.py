@@ -55,6 +55,7 @@ class Daemon:
         self._check = notes.last_check(config.store, self._place)
         self._look: dict[str, Any] = {}
         self._retain = self._newest is not None
+        self._renew = self._look_again = False
         self._report = self._report_begun = self._kept_report = ""
         self._look_s = self._published_s = 0.0
         self._told_archive = (False, "")
@@ -110,12 +111,19 @@ class Daemon:
         taken_s = None if self._newest is None else self._newest.taken_s
         checked_s = self._began_wall_s if self._check is None else self._check.ended_s
         return Agenda(
-            base_wall_s=duties.next_base_wall_s(self._config.bases, taken_s, wall_s),
-            check_wall_s=duties.next_check_wall_s(checked_s, wall_s),
+            base_wall_s=wall_s if self._renew else duties.next_base_wall_s(self._config.bases, taken_s, wall_s),
+            check_wall_s=wall_s
+            if self._look_again or self._is_mended()
+            else duties.next_check_wall_s(checked_s, wall_s),
             look_s=self._look_s,
             reports=self._report != self._kept_report,
             retain=self._retain,
         )
+
+    def _is_mended(self) -> bool:
+        """Whether a base came after damage was found, and nobody has looked since."""
+        check, newest = self._check, self._newest
+        return check is not None and check.damaged and newest is not None and newest.taken_s > check.ended_s
 
     def _may_work(self) -> bool:
         try:
@@ -144,8 +152,10 @@ class Daemon:
         self._log.info(f"{duty}.done", took_s=round(outcome.seconds, 1), **_told(outcome))
         if duty is Duty.RETAIN:
             self._retain = False
+            self._look_again = bool(outcome.result["bases"]) and self._check is not None and self._check.damaged
         elif duty is Duty.REPORTS:
             self._kept_report = self._report_begun
+            self._retain = True  # a base that was verified lets others go
             self._look_s = 0.0
         elif duty is Duty.LOOK:
             self._look = outcome.result
@@ -158,11 +168,15 @@ class Daemon:
         newest = notes.newest_base(self._config.store, self._place)
         if newest != self._newest:
             self._newest = newest
+            self._renew = False
             self._tries[Duty.BASE] = Tries()
             self._retain = newest is not None
             self._look_s = 0.0
         check = notes.last_check(self._config.store, self._place)
         if check != self._check:
+            # A base brings again what was damaged; what a look after it still misses, no further one brings.
+            self._renew = check is not None and check.damaged and not self._is_mended()
+            self._look_again = False
             self._check = check
             if check is not None and check.archive_gap:
                 self._archiver.begin_anew(check.archive_gap)
@@ -178,8 +192,6 @@ class Daemon:
         verified = [each["verified_s"] for each in self._look.get("bases", ()) if each.get("verified_s") is not None]
         since_s = self._began_wall_s if newest is None else newest.taken_s
         why = next((tries.why for tries in self._tries.values() if tries.why), "")
-        if not why and self._check is not None and self._check.problems:
-            why = f"the last check found: {'; '.join(self._check.problems)}"
         return BaseView(
             id="" if newest is None else newest.id,
             taken_s=None if newest is None else newest.taken_s,
@@ -188,6 +200,7 @@ class Daemon:
             bytes=0 if newest is None else newest.bytes,
             verified_s=max(verified, default=None),
             failures=self._tries[Duty.BASE].failures,
+            damage="" if self._check is None else "; ".join(self._check.problems),
             why=why,
         )
 

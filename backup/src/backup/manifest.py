@@ -82,6 +82,8 @@ class Manifest:
     verified_by: str = ""
     pinned: str = ""
     """Why it must not go; empty when it may."""
+    lacking: bool = False
+    """Whether data of it is gone: the last check found that."""
 
     @property
     def bytes(self) -> int:
@@ -107,7 +109,7 @@ def from_record(record: dict[str, Any]) -> Manifest:
     if record.get("version") != VERSION:
         raise ValueError(f"it has version {record.get('version')!r} of its format, this program reads {VERSION}")
     try:
-        known = {name: record[name] for name in Manifest.__dataclass_fields__}
+        known = {name: record[name] for name in Manifest.__dataclass_fields__ if name in record}
         return Manifest(
             **{
                 **known,

@@ -36,6 +36,10 @@ class LastCheck:
     problems: tuple[str, ...]
     archive_gap: str
     place: str
+    damaged: bool = False
+    """Whether data of bases is missing or damaged."""
+    packs: tuple[str, ...] = ()
+    """Files of the repository that are damaged."""
 
 
 def note_base(store: Path, base: NewestBase) -> None:
@@ -69,7 +73,7 @@ def last_check(store: Path, place: str) -> LastCheck | None:
     """What was noted last; None when nothing was, or of another target."""
     try:
         told = _read(store / DIRECTORY / _CHECK)
-        found = LastCheck(**{**told, "problems": tuple(told["problems"])})
+        found = LastCheck(**{**told, "problems": tuple(told["problems"]), "packs": tuple(told["packs"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return found if found.place == place else None

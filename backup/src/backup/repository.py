@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _MISSING, _LOCKED, _WRONG_PASSWORD = 10, 11, 12
 """Exit codes of restic: no repository, locked by others, wrong password."""
 _HALF_LOCK = "unlock --remove-all"
 """What restic advises when it cannot read a lock."""
+_SNAPSHOT = re.compile(r"snapshot ([0-9a-f]{8,}) of ")
+_MOST_CHARACTERS = 400
 _LIMIT_S = 300.0
 _LONG_LIMIT_S = 24 * 3_600.0
 _DAMAGE = re.compile(
@@ -45,6 +48,15 @@ class Saved:
     """Of all files, as they are."""
     added_bytes: int
     """By which the repository grew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with it."""
+
+    words: str
+    packs: tuple[str, ...]
+    """Files of data that are there, and not as they were written."""
 
 
 class Repository:
@@ -135,27 +147,59 @@ class Repository:
         """Remove data that no snapshot needs."""
         self._alone("prune", "--max-unused", "10%", long=True)
 
-    def check(self, share: str) -> str:
-        """What is wrong with it; empty when nothing is.
+    def check(self, share: str) -> Damage | None:
+        """What is wrong with it.
 
         Args:
-            share: of the data that is read back, as restic takes it: `2/7`, `100%`; empty for none of it.
+            share: of the data that is read back, as restic takes it: `2/7`, `100%`.
         """
-        reading = (f"--read-data-subset={share}",) if share else ()
-        try:
-            self._alone("check", *reading, long=True)
-        except Damaged as damaged:
-            return str(damaged)
-        return ""
+        ran = self._alone("check", "--json", f"--read-data-subset={share}", long=True, damaged=True)
+        if ran.code == 0:
+            return None
+        said = [str(each["message"]) for each in _objects(ran.tail) if each.get("message_type") == "error"]
+        told = next((each for each in _objects(ran.text) if each.get("message_type") == "summary"), {})
+        headless = (" ".join(each.split()) for each in said if not each.rstrip().endswith(":"))
+        words = next(filter(None, headless), _last(ran.tail))[:_MOST_CHARACTERS]
+        return Damage(f"the bases at {self._target.words} are damaged: {words}", tuple(told.get("broken_packs") or ()))
 
     def mend(self) -> None:
-        """Make the index anew from the data, after a process was killed while it wrote at the target."""
+        """Make the index anew from the data that is there: what is missing is then saved again with the next base."""
         self._alone("repair", "index", long=True)
 
-    def _alone(self, verb: str, *arguments: str, folder: Path | None = None, long: bool = False) -> Ran:
+    def take_out(self, packs: tuple[str, ...], folder: Path) -> None:
+        """Take files of data out that are damaged. What can be read of them is kept in others.
+
+        Args:
+            packs: from `check`; those that are gone since are left out.
+            folder: where restic writes each of them first, as it is.
+        """
+        there = [each for each in packs if self._target.entries(f"{BASES}/data/{each[:2]}/{each}", sealed=False)]
+        if there:
+            self._alone("repair", "packs", *there, folder=folder, long=True)
+
+    def lacking(self) -> tuple[str, ...]:
+        """Beginnings of the ids of snapshots that lack data."""
+        found, snapshot = [], ""
+        for line in self._alone("repair", "snapshots", "--dry-run", long=True).text.splitlines():
+            if begins := _SNAPSHOT.match(line):
+                snapshot = begins[1]
+            elif line.startswith(("would save", "would delete", "would remove")) and snapshot not in found:
+                found.append(snapshot)
+        return tuple(found)
+
+    def _alone(
+        self, verb: str, *arguments: str, folder: Path | None = None, long: bool = False, damaged: bool = False
+    ) -> Ran:
         """Run a command that takes a lock. Locks of dead processes, or half an hour old, are removed if they bar it.
 
         So are all when one was half written: who changes a repository has its turn, and readers take no locks.
+
+        Args:
+            verb: of restic.
+            arguments: more.
+            folder: where it runs.
+            long: whether it may take hours.
+            damaged: whether it may tell of damage.
         """
         ran = self._run(verb, *arguments, folder=folder, long=long)
         if ran.code == _LOCKED:
@@ -164,8 +208,12 @@ class Repository:
         elif _HALF_LOCK in ran.tail:
             self._done(self._run("unlock", "--remove-all"))
             ran = self._run(verb, *arguments, folder=folder, long=long)
-        self._done(ran)
+        if not (damaged and self._tells_damage(ran)):
+            self._done(ran)
         return ran
+
+    def _tells_damage(self, ran: Ran) -> bool:
+        return ran.code == 1 and bool(_DAMAGE.search(ran.tail)) and not self._target.is_known(ran.tail)
 
     def _run(self, verb: str, *arguments: str, folder: Path | None = None, long: bool = False) -> Ran:
         return run(
@@ -188,15 +236,20 @@ class Repository:
             )
         if ran.code == _LOCKED:
             raise Busy(f"the bases at {self._target.words} are locked by another process: {_last(ran.tail)}")
-        if _DAMAGE.search(ran.tail) and not self._target.is_known(ran.tail):
+        if self._tells_damage(ran):
             raise Damaged(f"the bases at {self._target.words} are damaged: {_last(ran.tail)}")
         raise self._target.explained(ran.tail)
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    """Its lines that are JSON; one whose beginning was cut off is not."""
+    found = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return [each for each in found if isinstance(each, dict)]
 
 
 def _last(said: str) -> str:
     lines = [line for line in said.splitlines() if line.strip()]
-    return lines[-1].strip()[:400] if lines else ""
+    return lines[-1].strip()[:_MOST_CHARACTERS] if lines else ""

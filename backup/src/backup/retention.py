@@ -26,20 +26,26 @@ class Aged:
     taken_s: float
     verified: bool
     pinned: bool
+    lacking: bool = False
+    """Whether data of it is gone."""
 
 
 def leaving(bases: Iterable[Aged], keep: Keep) -> tuple[str, ...]:
     """Ids of the bases that go, oldest first.
 
-    Never the newest, never the one that was verified last, never one that is pinned.
+    Never the newest, never the one that was verified last, never one that is pinned. One that lacks data goes when a
+    later one was verified, and until then takes no other's place.
     """
-    newest_first = sorted(bases, key=lambda base: (base.taken_s, base.id), reverse=True)
+    all_newest_first = sorted(bases, key=lambda base: (base.taken_s, base.id), reverse=True)
+    newest_first = [base for base in all_newest_first if not base.lacking]
+    verified_s = next((base.taken_s for base in newest_first if base.verified), float("-inf"))
     staying = {base.id for base in newest_first[: max(1, keep.last)]}
     staying |= {base.id for base in newest_first if base.pinned}
     staying |= {base.id for base in [each for each in newest_first if each.verified][:1]}
     for number, period in ((keep.hourly, _hour), (keep.daily, _day), (keep.weekly, _week), (keep.monthly, _month)):
         staying |= _newest_of_each(newest_first, number, period)
-    return tuple(base.id for base in reversed(newest_first) if base.id not in staying)
+    staying |= {base.id for base in all_newest_first if base.lacking and base.taken_s >= verified_s}
+    return tuple(base.id for base in reversed(all_newest_first) if base.id not in staying)
 
 
 def _newest_of_each(newest_first: list[Aged], number: int, period: Callable[[datetime.datetime], object]) -> set[str]:

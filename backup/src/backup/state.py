@@ -30,6 +30,7 @@ class BaseView:
     bytes: int = 0
     verified_s: float | None = None
     failures: int = 0
+    damage: str = ""
     why: str = ""
 
 

@@ -14,6 +14,8 @@ SILENT_S = 60.0
 """The archiver tells its state every few seconds."""
 FIRST_WAIT_S = 600.0
 """After the guard's start: the archiver may come later, and a large store's first base takes a while."""
+MOST_FAILURES = 3
+"""Of bases in a row, with growing pauses between them: what ends by itself mostly has ended by then."""
 _HOUR_S = 3600.0
 
 
@@ -65,6 +67,10 @@ def _judge_base(base: BaseView, wall_s: float) -> Judgement:
     failed = f"the last {base.failures} tries failed: {base.why}" if base.failures else base.why
     if base.overdue_after_s is not None and wall_s > base.overdue_after_s:
         return judged(Verdict.DEGRADED, f"overdue by two schedules; {failed or 'the archiver is not at it'}")
+    if base.damage:
+        return judged(Verdict.DEGRADED, f"the last check of the backups found: {base.damage}")
+    if base.failures >= MOST_FAILURES:
+        return judged(Verdict.DEGRADED, failed)
     if base.taken_s is None:
         return judged(Verdict.OK, failed or "none was taken yet")
     return judged(Verdict.OK, failed or "since the last base")

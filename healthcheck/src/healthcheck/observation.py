@@ -160,6 +160,8 @@ class BaseView:
     """When a drill last read it back."""
     failures: int
     """Tries since the last one that worked."""
+    damage: str
+    """What the last check found wrong with what is at the target."""
     why: str
 
 

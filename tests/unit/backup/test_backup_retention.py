@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 from backup.retention import Aged, Keep, leaving
 from hypothesis import given
@@ -44,6 +45,7 @@ def test_the_last_verified_and_the_pinned_stay() -> None:
             taken_s=st.floats(0, 4e9),
             verified=st.booleans(),
             pinned=st.booleans(),
+            lacking=st.booleans(),
         ),
         max_size=40,
         unique_by=lambda base: base.id,
@@ -59,11 +61,19 @@ def test_the_last_verified_and_the_pinned_stay() -> None:
 )
 def test_whatever_is_kept_nothing_precious_goes(bases: list[Aged], keep: Keep) -> None:
     gone = set(leaving(bases, keep))
-    stay = [base for base in bases if base.id not in gone]
-    assert len(stay) >= min(len(bases), max(1, keep.last))
-    assert not any(base.pinned for base in bases if base.id in gone)
-    verified = [base.taken_s for base in bases if base.verified]
-    if verified:
-        assert max(verified) in [base.taken_s for base in stay if base.verified]
-    if bases:
-        assert max(base.taken_s for base in bases) in [base.taken_s for base in stay]
+    whole = [base for base in bases if not base.lacking]
+    stay = [base for base in whole if base.id not in gone]
+    assert len(stay) >= min(len(whole), max(1, keep.last))
+    assert not any(base.pinned for base in whole if base.id in gone)
+    verified_s = max((base.taken_s for base in whole if base.verified), default=None)
+    if verified_s is not None:
+        assert verified_s in [base.taken_s for base in stay if base.verified]
+    if whole:
+        assert max(base.taken_s for base in whole) in [base.taken_s for base in stay]
+    lacking = {base.id for base in bases if base.lacking and verified_s is not None and base.taken_s < verified_s}
+    assert gone & {base.id for base in bases if base.lacking} == lacking
+
+
+def test_what_lacks_data_takes_no_others_place_and_goes_after_a_later_one_was_verified() -> None:
+    bases = [replace(each, lacking=each.id in {"b1", "b4"}) for each in hourly(6, verified={3, 4})]
+    assert leaving(bases, Keep(2, 0, 0, 0, 0)) == ("b5", "b4")  # b0, b2 are the last two, b3 was verified

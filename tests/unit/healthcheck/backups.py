@@ -17,6 +17,7 @@ WELL = BackupView(
         bytes=1000,
         verified_s=NOW_S - 900,
         failures=0,
+        damage="",
         why="",
     ),
     drill=DrillView(

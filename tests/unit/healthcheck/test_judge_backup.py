@@ -34,6 +34,8 @@ def test_all_is_well() -> None:
         (told(archive={"lag_s": 61.0, "why": "the target is gone"}), "archive_lag", "the target is gone"),
         (told(archive={"running": False, "lag_s": None}), "archive_lag", "it does not run"),
         (told(base={"overdue_after_s": NOW_S - 1}), "base_age", "overdue by two schedules"),
+        (told(base={"damage": "base 1 lacks data"}), "base_age", "base 1 lacks data"),
+        (told(base={"taken_s": None, "failures": 3, "why": "another key"}), "base_age", "3 tries failed: another key"),
         (told(base={"taken_s": None, "overdue_after_s": NOW_S - 1, "failures": 3, "why": "full"}), "base_age", "full"),
         (told(drill={"passed": False, "why": "3 rows are wrong"}), "drill", "3 rows are wrong"),
         (told(drill={"overdue_after_s": NOW_S - 1}), "drill", "overdue"),
@@ -50,7 +52,7 @@ def test_each_trouble_is_told_and_is_the_only_one(seen: BackupView, name: str, w
 def test_what_was_not_done_yet_is_no_trouble() -> None:
     first = told(
         archive={"running": False, "lag_s": None, "why": "waits for the store"},
-        base={"taken_s": None, "failures": 1, "why": "the target does not answer"},
+        base={"taken_s": None, "failures": 2, "why": "the target does not answer"},
         drill={"ended_s": None, "passed": None},
     )
     found = judged(first, watched_s=10)

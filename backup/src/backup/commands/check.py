@@ -24,7 +24,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(chosen: argparse.Namespace) -> int:
     with setting() as given:
         found = check(given.config, given.target, given.scratch, read_all=chosen.read_all, wait_s=chosen.wait_s)
-        noted = notes.LastCheck(time.time(), found.problems, found.archive_gap, given.target.words)
+        noted = notes.LastCheck(
+            ended_s=time.time(),
+            problems=found.problems,
+            archive_gap=found.archive_gap,
+            place=given.target.words,
+            damaged=found.damaged,
+            packs=found.packs,
+        )
         notes.note_check(given.config.store, noted)
         print_result(chosen, asdict(found), _text(found))
     return EXIT_FOUND if found.problems else 0

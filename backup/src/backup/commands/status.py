@@ -38,6 +38,8 @@ def _problems(state: dict[str, Any] | None, now_s: float) -> list[str]:
         found.append(f"the archive: {archive['why']}")
     if base["why"]:
         found.append(f"bases: {base['why']}")
+    if base["damage"]:
+        found.append(f"the last check found: {base['damage']}")
     if base["overdue_after_s"] is not None and now_s > base["overdue_after_s"]:
         found.append("a base is overdue by two schedules")
     if drill["passed"] is False:
