@@ -9,7 +9,7 @@ from datetime import datetime
 from infra import given_certificate
 from infra.settings import Problem, Settings
 from infra.settings.models import MOST_VECTORS
-from infra.sizing import BackupSizing, Sizing, StackSizing
+from infra.sizing import BackupSizing, Sizing, StackSizing, kept_days
 from infra.sizing.coefficients import GIB, MIB
 
 # Room for an image build and its layers while a container starts; below it the host counts as full.
@@ -95,7 +95,7 @@ def warnings(settings: Settings, stack_need: StackSizing, host: Host, store_host
     if missing > 0:
         days = settings.backup.archive_days
         yield (
-            f"cortex:backup.archive_days = {days}: within {days + 1} days the archive grows by up to"
+            f"cortex:backup.archive_days = {days}: within {kept_days(days)} days the archive grows by up to"
             f" {backups.later_bytes / GIB:,.1f} GiB in its volume, and Docker's filesystem is"
             f" {missing / GIB:,.1f} GiB short of that; set fewer, or another cortex:backup.target, such as s3"
         )

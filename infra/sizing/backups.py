@@ -8,7 +8,7 @@ from infra.sizing import coefficients as c
 from infra.sizing.corpus import StoredCorpus
 from infra.sizing.sizing import COMPACTING, Term, disk_terms, divide_up
 
-ARCHIVE, BASES, COPIES = "backups (archive)", "backups (bases)", "backups (daily copies)"
+ARCHIVE, BASES, COPIES = "backups (archive)", "backups (bases)", "backups (snapshots)"
 STAGING, SCRATCH, DRILL_SCRATCH = "staging", "scratch", "drill-scratch"
 
 
@@ -73,13 +73,14 @@ def size_backups(
     store_bytes = _sum(tuple(terms.values())) - file_bytes
     store, file = f"store of {store_bytes / c.MB:,.1f} MB", f"log and records of {file_bytes / c.MB:,.1f} MB"
     restored = Term(DRILL_SCRATCH, 2 * store_bytes + file_bytes, f"2 x {store} + {file}, in a drill")
-    copies = archive_days + c.MORE_DAILY_COPIES
+    # The first is in the archive's share already.
+    copies = kept_days(archive_days) // snapshot_days(archive_days)
     return BackupSizing(
         target_terms=(
             Term(ARCHIVE, _percent(file_bytes, c.ARCHIVE_PERCENT), f"{c.ARCHIVE_PERCENT} % of {file}"),
             Term(BASES, _percent(store_bytes, c.BASES_PERCENT), f"{c.BASES_PERCENT} % of {store}"),
         ),
-        copies=Term(COPIES, copies * file_bytes, f"up to {copies} x {file}: a copy a day"),
+        copies=Term(COPIES, copies * file_bytes, f"up to {copies} more x {file}"),
         lasting_terms=(Term(STAGING, staging_bytes, "what may wait for the target"),),
         passing_terms=(
             Term(SCRATCH, store_bytes, f"{store}, while a base is taken"),
@@ -88,6 +89,16 @@ def size_backups(
         compacting_bytes=next(term.amount_bytes for term in disk_terms(corpus) if term.name == COMPACTING),
         target_here=target_here,
     )
+
+
+def snapshot_days(archive_days: int) -> int:
+    """Days from one whole copy of the log in the archive to the next."""
+    return min(c.SNAPSHOT_DAYS, archive_days)
+
+
+def kept_days(archive_days: int) -> int:
+    """Days for which the archive keeps everything: a moment needs a whole copy before it."""
+    return archive_days + snapshot_days(archive_days)
 
 
 def rows_left(corpus: StoredCorpus, superseded_percent: int, rows_between: int) -> int:

@@ -99,9 +99,9 @@ STORE_BASE_BYTES = 64 * MB
 ARCHIVE_PERCENT = 165
 # ... and bases 2,600 to 2,850 B a row: packed, and what two bases share is there once.
 BASES_PERCENT = 65
-# Litestream copies the whole file once a day, and keeps that until it is a day older than the archive reaches back. So
-# many more than days there are at most; the first is in the archive's share already.
-MORE_DAILY_COPIES = 1
+# A moment is restored from a whole copy of the file before it, and steps from there on: days from one copy to the next,
+# or as many as the archive reaches back. Fewer copies take less, and a restore reads more steps.
+SNAPSHOT_DAYS = 3
 
 # Rebuilding an index from the log: 20,000 x 384 in 19.5 s, 100,000 x 384 in 156 s of CPU; a busy machine takes longer.
 REBUILD_VECTORS_PER_S_AT_384 = 500

@@ -75,9 +75,10 @@ _ROWS = (
     ),
     (
         "archive at the target",
-        f"{c.ARCHIVE_PERCENT} % of log and records, and a copy of them a day",
+        f"{c.ARCHIVE_PERCENT} % of log and records, and a copy of them every {c.SNAPSHOT_DAYS} days",
         "`make bench-recovery`, 20,000 and 100,000 x 384 with short texts: 3,300 to 4,300 B a row beside a store of"
-        " 4,200 to 4,400 B; copies: Litestream's snapshots of the whole file, kept a day longer than `archive_days`",
+        " 4,200 to 4,400 B; copies: Litestream's snapshots of the whole file, kept that much longer than"
+        " `archive_days`",
     ),
     (
         "bases at the target",

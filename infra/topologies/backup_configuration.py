@@ -12,6 +12,7 @@ from store.schema import CHROMA_VERSION
 from infra.plan import Word
 from infra.settings import Settings
 from infra.settings.target import Target
+from infra.sizing import snapshot_days
 from infra.sizing.coefficients import MB, MIB
 from infra.topologies.parts import STORE_PATH
 from infra.vocabulary import TargetKind
@@ -55,6 +56,7 @@ def configuration(stack: str, settings: Settings, secrets: Mapping[str, str]) ->
         },
         "archive": {
             "days": backup.archive_days,
+            "snapshot_days": snapshot_days(backup.archive_days),
             "step_s": backup.archive_step_s,
             "staging_path": STAGING_PATH,
             "staging_bytes": backup.staging_mib * MIB,

@@ -98,6 +98,7 @@ class Scene:
             },
             "archive": {
                 "days": 7,
+                "snapshot_days": 3,
                 "step_s": 30,
                 "staging_bytes": 256 * MIB,
                 "wal_bytes": 256 * MIB,

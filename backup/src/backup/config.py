@@ -63,6 +63,8 @@ class ArchiveSettings:
 
     days: int
     """For how long any moment can be restored."""
+    snapshot_days: int
+    """From one whole copy of the log to the next."""
     step_s: int
     """Distance of two moments that can be restored, older than five minutes."""
     staging_bytes: int
@@ -138,6 +140,7 @@ def load(path: Path) -> Config:
         ),
         archive=ArchiveSettings(
             days=archive.whole("days", 1, 3_650, 7),
+            snapshot_days=archive.whole("snapshot_days", 1, 3_650, 3),
             step_s=archive.whole("step_s", 1, 86_400, 30),
             staging_bytes=archive.whole("staging_bytes", 1 << 20, 1 << 50, 512 << 20),
             wal_bytes=archive.whole("wal_bytes", 16 << 20, 1 << 50, 256 << 20),

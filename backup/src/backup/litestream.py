@@ -19,7 +19,7 @@ SHUTDOWN_SYNC_S = 5
 RECENT = "5m"
 """For so long each look at the log stays a file of its own: steps of about a second."""
 _COARSE_S = 3_600
-"""The second level of compaction: a restore reads a day of these at most, and an hour of the first."""
+"""The second level of compaction: a restore reads the days since a snapshot of these, and an hour of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,11 @@ def configuration(
         "logging": {"level": "warn", "type": "json", "stderr": True},
         "socket": {"enabled": True, "path": str(control), "permissions": 0o600},
         "levels": [{"interval": f"{each}s"} for each in levels],
-        # One day more than is promised: a moment needs a snapshot before it.
-        "snapshot": {"interval": "24h", "retention": f"{24 * (settings.days + 1)}h"},
+        # Longer than is promised: a moment needs a snapshot before it.
+        "snapshot": {
+            "interval": f"{24 * settings.snapshot_days}h",
+            "retention": f"{24 * (settings.days + settings.snapshot_days)}h",
+        },
         "l0-retention": RECENT,
         "l0-retention-check-interval": "60s",
         "shutdown-sync-timeout": f"{SHUTDOWN_SYNC_S}s",

@@ -23,6 +23,7 @@ GOOD: dict[str, Any] = {
     },
     "archive": {
         "days": 7,
+        "snapshot_days": 3,
         "step_s": 30,
         "staging_bytes": 536870912,
         "wal_bytes": 268435456,

@@ -74,7 +74,7 @@ def test_metrics_have_their_names() -> None:
         assert name in text
 
 
-LIMITS = ArchiveSettings(7, 30, 100, 1_000, Path("/staging"))
+LIMITS = ArchiveSettings(7, 3, 30, 100, 1_000, Path("/staging"))
 FINE = sizes.Sizes(staging=5_000, waiting=90, wal=900, staging_free=500, staging_total=1_000)
 
 

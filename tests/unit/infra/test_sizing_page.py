@@ -140,9 +140,7 @@ def test_the_disk_of_backups_is_shown_by_place_and_adds_up():
             for name, amount in re.findall(r"^    (.{22}) +(-?[\d,.]+) MB", shown, re.MULTILINE)
         }
         total = amounts.pop("on the store's host")
-        elsewhere = (
-            {name for name in amounts if name.startswith("backups (")} if at_target else {"backups (daily copies)"}
-        )
+        elsewhere = {name for name in amounts if name.startswith("backups (")} if at_target else {"backups (snapshots)"}
         assert sum(amount for name, amount in amounts.items() if name not in elsewhere) == pytest.approx(total, abs=0.5)
         assert total == pytest.approx(need.here_bytes / c.MB, abs=0.1)
         assert ("when the archive's days are full" in shown) is not at_target
