@@ -1,4 +1,4 @@
-"""Targets for backups, as bare servers on loopback that can be taken away and come back: S3 and SFTP."""
+"""Targets for backups, as bare servers on this machine that can be taken away and come back: S3 and SFTP."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.recovery.servers import Server, free_port
 
+LOOPBACK = "127.0.0.1"
 BUCKET = "backups"
 _LIMIT_S = 30
 
@@ -55,18 +56,19 @@ class Directory:
 class S3(Server):
     """`rclone serve s3` over a directory, with a certificate of an own authority."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
         folder.mkdir(parents=True)
+        self.address = address
         self.key, self.secret = secrets.token_hex(8), secrets.token_hex(16)
         self._certificate, self._private_key = folder / "certificate.pem", folder / "key.pem"
-        self._ca = _write_certificate(self._certificate, self._private_key)
+        self._ca = _write_certificate(address, self._certificate, self._private_key)
         super().__init__(folder, {"RCLONE_CONFIG": "", "RCLONE_AUTH_KEY": f'"{self.key},{self.secret}"'})
         (self.store / BUCKET).mkdir()
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.url = f"https://{address}:{self.port}"
 
     def command(self) -> list[str]:
         secured = ["--cert", str(self._certificate), "--key", str(self._private_key)]
-        return ["rclone", "serve", "s3", *secured, "--addr", f"127.0.0.1:{self.port}", str(self.store)]
+        return ["rclone", "serve", "s3", *secured, "--addr", f"{self.address}:{self.port}", str(self.store)]
 
     def ready(self) -> bool:
         return self._answers_at_all()
@@ -94,14 +96,15 @@ class S3(Server):
 
     def _answers_at_all(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self.address, self.port)) == 0
 
 
 class Sftp:
     """An SSH server that offers a directory, and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
         self.folder = folder
+        self.address = address
         folder.mkdir(parents=True)
         self._host_key = asyncssh.generate_private_key("ssh-ed25519")
         self._user_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -114,7 +117,7 @@ class Sftp:
     def settings(self) -> dict[str, Any]:
         return {
             "kind": "sftp",
-            "host": "127.0.0.1",
+            "host": self.address,
             "port": self._port,
             "user": "backup",
             "path": "backups",
@@ -139,7 +142,7 @@ class Sftp:
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
-            "127.0.0.1",
+            self.address,
             self._port,
             server_host_keys=[self._host_key],
             authorized_client_keys=asyncssh.import_authorized_keys(self._user_key.export_public_key().decode()),
@@ -152,8 +155,8 @@ class Sftp:
         await listener.wait_closed()
 
 
-def _write_certificate(certificate: Path, private_key: Path) -> str:
-    """A certificate for loopback that signs itself; it is returned."""
+def _write_certificate(address: str, certificate: Path, private_key: Path) -> str:
+    """A certificate for an address that signs itself; it is returned."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "far")])
     now = datetime.datetime.now(datetime.UTC)
@@ -165,7 +168,7 @@ def _write_certificate(certificate: Path, private_key: Path) -> str:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

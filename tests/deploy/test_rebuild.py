@@ -6,12 +6,14 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.topologies.backup import BACKUP
+from ops.docker_host import DockerHost
+from tests.backup.far import S3, Sftp
+from tests.backup.making import path_with_tools
 from tests.deploy import rows
 from tests.deploy.conftest import SETTINGS
 from tests.deploy.deployment import Deployment, free_ports, wait_for
@@ -20,17 +22,42 @@ from tests.deploy.test_backups import asked
 COLLECTION, ROWS = "kept", 150
 
 
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of the host that the archiver may write."""
-    folder = tmp_path_factory.mktemp("target")
-    folder.chmod(0o777)
-    return folder
+@pytest.fixture(
+    scope="module", params=["s3", *(pytest.param(each, marks=pytest.mark.full) for each in ("sftp", "directory"))]
+)
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, base_environment: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    """A place for backups that containers reach, as the settings name it."""
+    folder = tmp_path_factory.mktemp("target") / "far"
+    if request.param == "directory":
+        folder.mkdir()
+        folder.chmod(0o777)
+        yield {"target": "directory", "directory": str(folder)}
+        return
+    asked = ("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+    address = DockerHost(base_environment).docker(asked).strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", path_with_tools())
+        far = S3(folder, address) if request.param == "s3" else Sftp(folder, address)
+        far.start()
+        try:
+            yield as_settings(far.settings())
+        finally:
+            far.stop()
+            if isinstance(far, Sftp):
+                far.end()
+
+
+def as_settings(told: dict[str, Any]) -> dict[str, Any]:
+    """What the archiver is told of a target, as one names it in the settings."""
+    names = {"kind": "target", "path": "prefix"} | ({"port": "sftp_port"} if told["kind"] == "sftp" else {})
+    return {names.get(name, name): value for name, value in told.items() if value != ""}
 
 
 @pytest.fixture(scope="module")
 def machines(
-    target: Path, base_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    target: dict[str, Any], base_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Deployment, Deployment]]:
     """One stack on two machines, which share nothing but the target: the second knows nothing of the first."""
     name = f"test-{secrets.token_hex(4)}"
@@ -38,7 +65,7 @@ def machines(
     settings: dict[str, Any] = {
         **SETTINGS,
         "access": {"port": tls},
-        "backup": {"target": "directory", "directory": str(target), "drill_schedule": "never"},
+        "backup": {**target, "drill_schedule": "never"},
     }
     made = [Deployment(name, tmp_path_factory.mktemp("machine"), base_environment) for _ in range(2)]
     for each in made:
@@ -52,7 +79,7 @@ def machines(
 
 
 def test_a_stack_comes_back_with_its_data_its_tokens_and_its_authority(
-    machines: tuple[Deployment, Deployment], target: Path
+    machines: tuple[Deployment, Deployment],
 ) -> None:
     lost, rebuilt = machines
     lost.up()

@@ -7,13 +7,12 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from store.aside import ORIGIN, move_aside, replaced
-from store.database import FILE_NAME
 from store.lock_file import DIRECTORY
 from store.progress import Progress, silent
 from store.staging import is_empty, staged
@@ -22,9 +21,8 @@ import store
 from backup import bases
 from backup.bases import Base
 from backup.errors import Damaged, NoBase, NotEmpty
-from backup.manifest import Manifest, sha256_of
-from backup.repository import Repository
-from backup.restoring import log_file, shipped
+from backup.restoring import shipped
+from backup.restoring.attempt import Attempt, make
 from backup.restoring.candidates import Candidate, candidates
 from backup.restoring.wanted import Wanted, in_words
 from backup.target import Target
@@ -77,19 +75,6 @@ class Restored:
         return asdict(self)
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """Where it works, and what it found out."""
-
-    target: Target
-    repository: Repository
-    work: Path
-    stage: Path
-    progress: Progress
-    notes: list[str] = field(default_factory=list)
-    fetched_bytes: int = 0
-
-
 def restore(
     target: Target,
     scratch: Path,
@@ -128,7 +113,7 @@ def restore(
                 "there moved aside (--force)."
             )
         target.check()  # restic would try for minutes, and then say less
-        attempt = _Attempt(target, bases.repository(target, scratch), work, stage, progress)
+        attempt = Attempt(target, bases.repository(target, scratch), work, stage, progress)
         found = bases.find_all(target, attempt.repository)
         chosen, verification = _first_that_works(attempt, wanted, found, tell)
         moved = str(move_aside(into, "before-restore", but=_STAGE)) if not is_empty(into) else ""
@@ -141,12 +126,12 @@ def restore(
             started_s=started_s,
             moved=moved,
         )
-        _put_in_place(stage, into, done)
+        _put_in_place(attempt.made, into, done)
         return done
 
 
 def _first_that_works(
-    attempt: _Attempt, wanted: Wanted, found: tuple[Base, ...], tell: Callable[[str], None]
+    attempt: Attempt, wanted: Wanted, found: tuple[Base, ...], tell: Callable[[str], None]
 ) -> tuple[Candidate, store.Verification]:
     points = [] if wanted.base else list(_points(attempt, wanted))
     left = list(candidates(wanted, points, found))
@@ -163,7 +148,7 @@ def _first_that_works(
         tried.append(candidate)
         tell(f"restoring {candidate}: {_outlook(candidate)}")
         try:
-            return candidate, _made(attempt, candidate)
+            return candidate, make(attempt, candidate)
         except (Damaged, store.StoreError) as problem:
             attempt.notes.append(f"{candidate}: {problem}")
             tell(attempt.notes[-1])
@@ -175,7 +160,7 @@ def _first_that_works(
     raise Damaged(f"nothing of {wanted} can be restored whole. " + " ".join(attempt.notes))
 
 
-def _points(attempt: _Attempt, wanted: Wanted) -> Iterator[shipped.Point]:
+def _points(attempt: Attempt, wanted: Wanted) -> Iterator[shipped.Point]:
     for lineage in shipped.lineages(attempt.target):
         try:
             point = shipped.point_of(attempt.target, lineage, wanted.moment_s)
@@ -189,92 +174,15 @@ def _points(attempt: _Attempt, wanted: Wanted) -> Iterator[shipped.Point]:
 
 
 def _without(
-    attempt: _Attempt, wanted: Wanted, points: list[shipped.Point], point: shipped.Point, broken: shipped.Broken
+    attempt: Attempt, wanted: Wanted, points: list[shipped.Point], point: shipped.Point, broken: shipped.Broken
 ) -> list[shipped.Point]:
     """The points, with another in place of one whose files are not all whole: what its lineage makes without them."""
     less = shipped.point_of(attempt.target, point.lineage, wanted.moment_s, point.without | broken.pieces)
     return [each for each in (less if each is point else each for each in points) if each is not None]
 
 
-def _made(attempt: _Attempt, candidate: Candidate) -> store.Verification:
-    """Put the candidate together in the stage, and read all of it back."""
-    copy = _fetched(attempt, candidate.base)
-    if candidate.point is None:
-        if copy is None:
-            raise Damaged("its base cannot be read")
-        attempt.progress("putting the base together", 0, 1)
-        store.copy(copy, attempt.stage / "store", progress=attempt.progress)
-    else:
-        log = _log(attempt, candidate.point)
-        # Without a base the log is put beside itself: it has no indexes to offer.
-        store.assemble(log, copy or log.parent, attempt.stage / "store", progress=attempt.progress)
-    return _read_back(attempt, candidate)
-
-
-def _fetched(attempt: _Attempt, base: Base | None) -> Path | None:
-    """The base's copy of the store; None without a base, or one whose files are not what they were."""
-    if base is None:
-        return None
-    folder = attempt.work / "base"
-    attempt.progress("fetching the base", 0, 1)
-    try:
-        attempt.repository.restore(base.id, folder)
-        if base.manifest is not None:
-            _compare(base.manifest, folder / bases.STORE)
-    except Damaged as damaged:
-        attempt.notes.append(f"base {base.id[:8]} is not used: {damaged}")
-        return None
-    attempt.fetched_bytes += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    attempt.progress("fetching the base", 1, 1)
-    return folder / bases.STORE
-
-
-def _compare(manifest: Manifest, copy: Path) -> None:
-    """Every file against its hash.
-
-    Raises:
-        Damaged: one is missing, or is another.
-    """
-    for entry in manifest.files:
-        file = copy / entry.path
-        if not file.is_file() or file.stat().st_size != entry.bytes or sha256_of(file) != entry.sha256:
-            raise Damaged(f"its file {entry.path} is not the one that its manifest names")
-
-
-def _log(attempt: _Attempt, point: shipped.Point) -> Path:
-    pieces, folder = attempt.work / "pieces", attempt.work / "log"
-    folder.mkdir(exist_ok=True)
-    attempt.progress("fetching the archive", 0, point.bytes)
-    shipped.fetch(attempt.target, point, pieces)
-    attempt.fetched_bytes += point.bytes
-    attempt.progress("fetching the archive", point.bytes, point.bytes)
-    made = log_file.make(point, pieces, folder)
-    shutil.rmtree(pieces)
-    return made.rename(folder / FILE_NAME)
-
-
-def _read_back(attempt: _Attempt, candidate: Candidate) -> store.Verification:
-    """Every embedding and record against the log, and a base alone against its manifest.
-
-    Raises:
-        Damaged: something is wrong that making an index anew does not mend.
-    """
-    made = attempt.stage / "store"
-    found = store.verify(made, store.Depth.EMBEDDINGS, progress=attempt.progress)
-    rest = found.undecided
-    if rest:
-        raise Damaged(f"{len(rest)} things are wrong with it, first: {rest[0].detail}")
-    if found.findings:
-        mended = store.repair(made, found)
-        attempt.notes.append(f"{len(mended.rebuilt)} indexes will be made anew: {found.findings[0].detail}")
-    manifest = candidate.base.manifest if candidate.point is None and candidate.base is not None else None
-    if manifest is not None and found.records != manifest.records:
-        raise Damaged(f"it has {found.records:,} records, and its manifest says {manifest.records:,}")
-    return found
-
-
 def _report(
-    attempt: _Attempt,
+    attempt: Attempt,
     chosen: Candidate,
     *,
     verification: store.Verification,
@@ -283,7 +191,7 @@ def _report(
     started_s: float,
     moved: str,
 ) -> Restored:
-    inside = store.inspect(attempt.stage / "store")
+    inside = store.inspect(attempt.made)
     until_s = wanted.moment_s if wanted.moment_s is not None else max((base.taken_s for base in found), default=0.0)
     known = [base.manifest.newest_row for base in found if base.manifest is not None and base.taken_s <= until_s]
     point, base = chosen.point, chosen.base
@@ -311,12 +219,12 @@ def _report(
     )
 
 
-def _put_in_place(stage: Path, into: Path, done: Restored) -> None:
+def _put_in_place(made: Path, into: Path, done: Restored) -> None:
     """The store appears at once, with the mark beside it."""
     mark = into / DIRECTORY / ORIGIN
     mark.write_text(json.dumps({**done.as_record(), "restored_s": time.time()}, indent=1) + "\n")
     with staged(into) as partial:
-        for entry in (stage / "store").iterdir():
+        for entry in made.iterdir():
             entry.rename(partial / entry.name)
     replaced(into)
 
