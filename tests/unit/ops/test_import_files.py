@@ -156,6 +156,8 @@ def test_a_damaged_source_is_told_and_the_stack_serves_on(scene):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_that_is_ended_starts_the_stack_again_and_the_next_succeeds(scene, number):
     program = (
+        # Whoever starts the tests in the background has Ctrl-C ignored by all of them.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import sys; from rich.console import Console; from ops.importing import Access, run;"
         "from ops.stack import Stack; import json, os;"
         "run(Stack('dev', json.loads(sys.argv[1])), sys.argv[2], Access(), Console(stderr=True))"
