@@ -18,7 +18,7 @@ from infra.settings import SettingsError
 from ops import backup, importing, lifecycle, recovery_sheet, restoring, size, status
 from ops import collection as one_collection
 from ops import demo as demo_data
-from ops.stack import Stack, StackError
+from ops.stack import DEV, Stack, StackError
 from tools import environment, pulumi_cli, setup
 from tools.errors import ToolError
 from tools.progress import Progress
@@ -31,7 +31,6 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 StackName = Annotated[str, typer.Option("--stack", "-s", envvar="CORTEX_STACK", help="Name of the stack.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 LastBase = Annotated[bool, typer.Option("--base/--no-base", help="Take a last base first, and read it back.")]
-DEV = "dev"
 
 
 @contextmanager

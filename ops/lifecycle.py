@@ -48,8 +48,8 @@ def _refuse_another_states(stack: Stack) -> None:
         stack.ask_pulumi(["stack", "rm", "--yes", "--preserve-config"])
         raise StackError(
             f"there are containers of a stack {stack.name} that this state knows nothing of: {', '.join(there)}. "
-            "Use the state that made them (CORTEX_STATE_DIR, PULUMI_BACKEND_URL), or another name for the stack; if "
-            f"that state is lost, `docker rm --force {' '.join(there)}` and `make up` take over the store's volume"
+            "Use the state that made them (CORTEX_STATE_DIR, PULUMI_BACKEND_URL), or another name for the stack; "
+            f"if it is lost, `docker rm --force {' '.join(there)}` and {stack.make('up')} take over the store's volume"
         )
 
 
@@ -63,7 +63,7 @@ def down(stack: Stack, console: Console) -> None:
     """Stop the containers; everything stays."""
     stopped = stack.stop()
     console.print(f"stopped {', '.join(stopped)}; the data is kept" if stopped else "nothing was running")
-    console.print("next: `make up` starts it again")
+    console.print(f"next: {stack.make('up')} starts it again")
 
 
 def destroy(stack: Stack, console: Console, *, with_base: bool = True) -> None:
@@ -82,7 +82,7 @@ def destroy(stack: Stack, console: Console, *, with_base: bool = True) -> None:
         _last_base(stack, console, "nothing was removed; `cortex destroy --no-base` does without")
     stack.pulumi(["destroy", "--yes", "--skip-preview", "--exclude-protected"])
     console.print(f"the store is kept in Docker volume {stack.volume}; backups are kept")
-    console.print("next: `make up` brings the stack back with its data, `make purge` deletes it")
+    console.print(f"next: {stack.make('up')} brings the stack back with its data, {stack.make('purge')} deletes it")
 
 
 def purge(stack: Stack, console: Console, *, with_base: bool = True) -> None:
@@ -142,12 +142,14 @@ def _say_what_next(stack: Stack, console: Console) -> None:
     trust, certificate = "", ""
     if stack.authority is not None:
         trust = " --cacert cortex-ca.pem"
-        certificate = "\n  trust    make -s ca > cortex-ca.pem   (the certificate that clients must trust)"
+        certificate = (
+            f"\n  trust    make -s ca{stack.for_make} > cortex-ca.pem   (the certificate that clients must trust)"
+        )
     console.print(
         f"""
 [bold green]stack {stack.name} is up[/bold green]
   URL      {url}   (try {url}/docs in a browser)
-  token    `make token` prints it; it is an encrypted output of the stack{certificate}
-  try      curl -s{trust} -H "Authorization: Bearer $(make -s token)" {url}/v1/status
-  next     `make demo` indexes real texts and searches them; `make status`, `make logs`, `make help`"""
+  token    {stack.make("token")} prints it; it is an encrypted output of the stack{certificate}
+  try      curl -s{trust} -H "Authorization: Bearer $(make -s token{stack.for_make})" {url}/v1/status
+  next     {stack.make("demo")} indexes real texts and searches them; {stack.make("status")}, `make help`"""
     )

@@ -23,6 +23,8 @@ from tools import pulumi_cli, settings_files
 # The CLI would name one group of a wrong type and stop; the program names everything, with its line.
 SETTINGS_ARE_THE_PROGRAMS = {"PULUMI_OPTION_SKIP_CONFIG_VALIDATION": "true"}
 STOP_LIMIT_S = 600
+DEV = "dev"
+"""The stack that is meant when none is named."""
 
 __all__ = ["Stack", "StackError"]
 
@@ -38,6 +40,15 @@ class Stack:
     def __init__(self, name: str, environment: Mapping[str, str]) -> None:
         self.name = name
         self.environment = {**environment, **SETTINGS_ARE_THE_PROGRAMS}
+
+    def make(self, target: str) -> str:
+        """The command for a target of the Makefile that works on this stack, as a message shows it."""
+        return f"`make {target}{self.for_make}`"
+
+    @property
+    def for_make(self) -> str:
+        """What a command for make needs at its end; empty for the stack that it works on anyway."""
+        return "" if self.name == DEV else f" STACK={self.name}"
 
     def pulumi(self, arguments: Sequence[str]) -> None:
         """Run a Pulumi command in the foreground: its output is the user's.
@@ -87,7 +98,7 @@ class Stack:
             StackError: The stack is not up.
         """
         if key not in self.outputs:
-            raise StackError(f"stack {self.name} is not up: `make up` brings it up")
+            raise StackError(f"stack {self.name} is not up: {self.make('up')} brings it up")
         return str(self.outputs[key])
 
     @property

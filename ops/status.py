@@ -35,7 +35,7 @@ def show(stack: Stack, console: Console) -> bool:
     server = stack.output("container")
     console.print(f"stack [bold]{stack.name}[/bold]  {stack.output('url')}  volume {stack.output('volume')}")
     if ends := stack.outputs.get("certificate_ends"):
-        console.print(f"certificate until {ends}; `make up` renews it")
+        console.print(f"certificate until {ends}; {stack.make('up')} renews it")
     states = [health.look(stack, name) for name in stack.parts()]
     table = Table("container", "status", "health", "restarts", box=None, pad_edge=False)
     for state in states:
@@ -48,7 +48,8 @@ def show(stack: Stack, console: Console) -> bool:
         if state is not holder:
             _others(state, console)
     if any(state.status != "running" for state in states):
-        console.print("next: `make up` starts what is stopped, `make logs CONTAINER=...` shows why it ended")
+        look = stack.make("logs CONTAINER=...")
+        console.print(f"next: {stack.make('up')} starts what is stopped, {look} shows why it ended")
     return all(state.status == "running" and state.health == "healthy" for state in states)
 
 

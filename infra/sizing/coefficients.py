@@ -72,10 +72,10 @@ BODY_FACTOR = 3
 GUARD_BYTES = 45 * MB
 SCRUB_BYTES = 60 * MB
 
-# Litestream 60 MB, rclone 110 MB, restic 150 MB, the guard, and the copy of a base with its manifest.
-ARCHIVER_BYTES = 480 * MB
-# What a restore takes beside the server that it starts: rclone, and either restic or Litestream.
-RESTORE_BYTES = 256 * MB
+# At 100,000 x 384 all of them together 273 MB at most: Litestream, rclone, restic, the daemon, and who takes a base.
+ARCHIVER_BYTES = 360 * MB
+# A restore of it 147 MB at most, beside the server that a drill starts: rclone, and either restic or Litestream.
+RESTORE_BYTES = 200 * MB
 
 # A loaded collection, however small: label locks of its index, and its four files.
 COLLECTION_BYTES = 2_750_000

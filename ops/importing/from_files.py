@@ -211,5 +211,5 @@ def _reason(lines: Sequence[str]) -> str:
                 return str(said["message"])
     text = "\n".join(lines).strip()
     if "invalid choice" in text:
-        return "the stack's images are older than this command: `make up` first"
+        return "the stack's images are older than this command: bring it up again first"
     return text[-2_000:] or "it failed, and did not say why"

@@ -14,20 +14,15 @@ from tests.backup.far import Directory
 from tests.backup.scene import Scene, kill_session, log_of
 from tests.recovery.servers import CHROMA
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.full]
 
+SHARES = (0.1, 0.25, 0.4, 0.5, 0.7, 0.8, 0.9)
+"""Of the time that a command takes, after which it is killed."""
 KEEP_ONE = {"keep": {"last": 1, "hourly": 0, "daily": 0, "weekly": 0, "monthly": 0}}
 
 
-@pytest.mark.parametrize(
-    "shares",
-    [
-        pytest.param((0.6,), id="once"),
-        pytest.param((0.1, 0.25, 0.4, 0.5, 0.7, 0.8, 0.9), id="often", marks=pytest.mark.full),
-    ],
-)
 def test_killed_commands_lose_nothing_and_leave_nothing(
-    still: Scene, far: Directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...]
+    still: Scene, far: Directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports = tmp_path / "reports"
     reports.mkdir()
@@ -42,7 +37,7 @@ def test_killed_commands_lose_nothing_and_leave_nothing(
     commands = (("retain",), ("check", "--read-all"), ("drill",), ("restore", "--into", str(into), "--force"))
     for verb, *more in commands:
         took_s = 0.0
-        for share in (None, *shares):
+        for share in (None, *SHARES):
             if share is None:
                 began_s = time.monotonic()
                 still.run(verb, *more)
