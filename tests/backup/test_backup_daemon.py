@@ -8,8 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from backup.config import load
 from backup.keys import derive
+from backup.target import opened
 
+from backup import records
 from tests.backup.far import S3
 from tests.backup.scene import LIMIT_S, Daemon, Scene
 from tests.recovery.servers import Stock, wait_until
@@ -31,6 +34,9 @@ def test_it_makes_bases_tells_how_it_stands_and_no_secret(scene: Scene, daemon: 
 
     wait_until(lambda: noted(""), "the first base", LIMIT_S)
     first = scene.state() or {}
+    with opened(load(scene.config_file)) as target:
+        manifest = records.read(target, records.BASES, first["base"]["id"]) or {}
+    assert manifest["archive"]["lineage"] == scene.lineage(), "its indexes can help the archive"
     by_hand = scene.run("now", "--wait-s", "60")
     wait_until(lambda: noted(first["base"]["id"]), "the base that was made by hand", LIMIT_S)
     state = scene.state() or {}

@@ -33,6 +33,8 @@ _PUBLISH_S = 5.0
 _LIVE_S = 30.0
 """A loop that has not turned for so long hangs."""
 _STOP_LIMIT_S = 10.0
+_ARCHIVE_FIRST_S = 60.0
+"""How long the first base waits for the archive's first transaction; the archive may be unable to begin."""
 _PATIENCE_S = 3_600
 """How long a base waits for another backup that somebody makes by hand."""
 
@@ -110,11 +112,14 @@ class Daemon:
         wall_s = time.time()
         taken_s = None if self._newest is None else self._newest.taken_s
         checked_s = self._began_wall_s if self._check is None else self._check.ended_s
+        base_wall_s = duties.next_base_wall_s(self._config.bases, taken_s, wall_s)
+        check_wall_s = duties.next_check_wall_s(checked_s, wall_s)
+        if base_wall_s is not None and taken_s is None and self._archiver.view.synced_s is None:
+            # Its indexes can help the archive if it notes how far the archive was.
+            base_wall_s = max(base_wall_s, self._began_wall_s + _ARCHIVE_FIRST_S)
         return Agenda(
-            base_wall_s=wall_s if self._renew else duties.next_base_wall_s(self._config.bases, taken_s, wall_s),
-            check_wall_s=wall_s
-            if self._look_again or self._is_mended()
-            else duties.next_check_wall_s(checked_s, wall_s),
+            base_wall_s=wall_s if self._renew else base_wall_s,
+            check_wall_s=wall_s if self._look_again or self._is_mended() else check_wall_s,
             look_s=self._look_s,
             reports=self._report != self._kept_report,
             retain=self._retain,
