@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from backup.config import load
+from backup.gateway import LOG
+from backup.target import opened
 
+from backup import ltx
 from tests.backup.far import Directory
 from tests.backup.scene import LIMIT_S, Daemon, Scene, log_of
-from tests.recovery.servers import CHROMA, wait_until
+from tests.recovery.servers import CHROMA, Stock, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -105,3 +111,35 @@ def test_the_daemon_mends_by_itself_and_is_content_in_the_end(still: Scene, far:
         assert daemon.stop() == 0
     finally:
         daemon.kill()
+
+
+@pytest.mark.full
+def test_an_archive_that_lacks_something_is_begun_anew(scene: Scene, server: Stock, daemon: Daemon) -> None:
+    client = server.connect()
+    client.create("steps", "l2", 4)
+    daemon.start()
+    scene.wait_archive(running=True, why="")
+    for number in range(4):
+        client.write("steps", [f"r{number}"], np.full((1, 4), number, dtype=np.float32), None)
+        scene.wait_shipped(time.time())
+    client.close()
+    lineage = scene.lineage()
+    wait_until(lambda: bool(scene.run("list")["lineages"][0]["whole_s"]), "it to be known as whole", LIMIT_S)
+    with opened(load(scene.config_file)) as target:
+        entries = target.entries(f"{LOG}/{lineage}", recursive=True)
+        pieces = sorted(
+            (each for entry in entries if (each := ltx.piece(entry.path, entry.bytes)) is not None),
+            key=lambda piece: piece.last,
+        )
+        lost = pieces[-2].last
+        for piece in pieces:
+            if piece.first <= lost <= piece.last:
+                target.remove(f"{LOG}/{lineage}/{piece.name}")
+    (problem,) = scene.run("check", "--wait-s", "60", code=1)["problems"]
+    assert problem.startswith(f"the archive {lineage}: ")
+    wait_until(lambda: bool(daemon.said("check.done")), "it to look again", LIMIT_S)
+    assert [said["problems"] for said in daemon.said("check.done")] == [[]]
+    assert scene.lineage() != lineage
+    server.kill()
+    assert daemon.stop() == 0
+    assert log_of(scene.restored_log()) == log_of(server.store / "chroma.sqlite3")

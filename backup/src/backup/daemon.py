@@ -182,9 +182,11 @@ class Daemon:
             # A base brings again what was damaged; what a look after it still misses, no further one brings.
             self._renew = check is not None and check.damaged and not self._is_mended()
             self._look_again = False
-            self._check = check
             if check is not None and check.archive_gap:
                 self._archiver.begin_anew(check.archive_gap)
+                # Once: a target that loses pieces at once shall not make lineage after lineage.
+                self._look_again = self._check is None or not self._check.archive_gap
+            self._check = check
 
     def _publish(self) -> None:
         self._published_s = time.monotonic()
