@@ -58,7 +58,7 @@ class Daemon:
         self._look: dict[str, Any] = {}
         self._retain = self._newest is not None
         self._renew = self._look_again = False
-        self._report = self._report_begun = self._kept_report = ""
+        self._left = self._report = self._report_begun = self._kept_report = ""
         self._look_s = self._published_s = 0.0
         self._told_archive = (False, "")
         self._began_wall_s = time.time()
@@ -114,12 +114,13 @@ class Daemon:
         checked_s = self._began_wall_s if self._check is None else self._check.ended_s
         base_wall_s = duties.next_base_wall_s(self._config.bases, taken_s, wall_s)
         check_wall_s = duties.next_check_wall_s(checked_s, wall_s)
+        look_again = self._look_again or self._is_mended() or self._is_begun_anew()
         if base_wall_s is not None and taken_s is None and self._archiver.view.synced_s is None:
             # Its indexes can help the archive if it notes how far the archive was.
             base_wall_s = max(base_wall_s, self._began_wall_s + _ARCHIVE_FIRST_S)
         return Agenda(
             base_wall_s=wall_s if self._renew else base_wall_s,
-            check_wall_s=wall_s if self._look_again or self._is_mended() else check_wall_s,
+            check_wall_s=wall_s if look_again else check_wall_s,
             look_s=self._look_s,
             reports=self._report != self._kept_report,
             retain=self._retain,
@@ -129,6 +130,11 @@ class Daemon:
         """Whether a base came after damage was found, and nobody has looked since."""
         check, newest = self._check, self._newest
         return check is not None and check.damaged and newest is not None and newest.taken_s > check.ended_s
+
+    def _is_begun_anew(self) -> bool:
+        """Whether another lineage came after one that lacks something, and nobody has looked since."""
+        view = self._archiver.view
+        return bool(self._left) and view.lineage not in {"", self._left} and view.synced_s is not None
 
     def _may_work(self) -> bool:
         try:
@@ -181,11 +187,12 @@ class Daemon:
         if check != self._check:
             # A base brings again what was damaged; what a look after it still misses, no further one brings.
             self._renew = check is not None and check.damaged and not self._is_mended()
-            self._look_again = False
+            self._look_again, self._left = False, ""
             if check is not None and check.archive_gap:
+                # Looked at again once: a target that loses pieces at once shall not make lineage after lineage.
+                if self._check is None or not self._check.archive_gap:
+                    self._left = self._archiver.view.lineage
                 self._archiver.begin_anew(check.archive_gap)
-                # Once: a target that loses pieces at once shall not make lineage after lineage.
-                self._look_again = self._check is None or not self._check.archive_gap
             self._check = check
 
     def _publish(self) -> None:
