@@ -39,6 +39,10 @@ url: env ## Print only the endpoint
 token: env ## Print only a token: an admin's, or that of NAME=...
 	@$(CORTEX) token $(NAME)
 
+.PHONY: tokens
+tokens: env ## Who may do what: every token's role, end and reach, never the token itself
+	@$(CORTEX) tokens
+
 .PHONY: ca
 ca: env ## Print only the certificate that clients must trust
 	@$(CORTEX) ca

@@ -96,6 +96,7 @@ def on_docker(stack: str, settings: Settings) -> None:
     pulumi.export("plain_url", made.plain_url)
     pulumi.export("token", newest[admin])
     pulumi.export("tokens", newest)
+    pulumi.export("rights", {name: token.model_dump(mode="json") for name, token in settings.tokens.items()})
     pulumi.export("authority", made.secrets.authority)
     pulumi.export("certificate_ends", made.secrets.ends)
     pulumi.export("container", made.container)

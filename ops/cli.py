@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsons
 import os
 import shlex
 import sys
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.settings import SettingsError
-from ops import backup, importing, lifecycle, recovery_sheet, restoring, size, status
+from ops import backup, importing, lifecycle, recovery_sheet, restoring, size, status, tokens
 from ops import collection as one_collection
 from ops import demo as demo_data
 from ops.stack import DEV, Stack, StackError
@@ -96,11 +97,12 @@ def purge(
 
 
 @app.command("status")
-def show_status(stack: StackName = DEV) -> None:
+def show_status(stack: StackName = DEV, json: AsJson = False) -> None:
     """Show containers, health, sizes and where the stack answers."""
     with _told():
-        healthy = status.show(_stack(stack), Console(highlight=False))
-        raise typer.Exit(0 if healthy else 1)
+        found = status.look(_stack(stack))
+        _print(found.as_record()) if json else status.show(found, Console(highlight=False))
+        raise typer.Exit(0 if found.is_well else 1)
 
 
 @app.command()
@@ -138,6 +140,14 @@ def token(
     """Print an access token."""
     with _told():
         print(_stack(stack).token(name))
+
+
+@app.command("tokens")
+def list_tokens(stack: StackName = DEV, json: AsJson = False) -> None:
+    """Show who may do what: every token's name, role, end and reach, never the token itself."""
+    with _told():
+        this = _stack(stack)
+        _print(tokens.record(this)) if json else tokens.show(this, Console(highlight=False))
 
 
 @app.command()
@@ -268,13 +278,15 @@ def _in_container(stack: str, container: str, *arguments: str, json: bool) -> No
 @app.command("size")
 def show_size(
     inputs: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE: keys of cortex:corpus, or GROUP.KEY")] = None,
+    json: AsJson = False,
 ) -> None:
     """Show the sizing arithmetic for given inputs."""
     with _told():
         pairs = [item.partition("=") for item in inputs or ()]
         if wrong := ["".join(pair) for pair in pairs if not pair[1]]:
             raise StackError(f"not KEY=VALUE: {shlex.join(wrong)}; for example vectors=1000000")
-        print(size.table({key.lower(): value for key, _, value in pairs}))
+        given = {key.lower(): value for key, _, value in pairs}
+        _print(size.record(given)) if json else print(size.table(given))
 
 
 @app.command()
@@ -287,6 +299,10 @@ def demo(
         this = _stack(stack)
         api = demo_data.Api(this.output("url"), this.output("token"), this.authority)
         demo_data.run(api, n, Console(highlight=False))
+
+
+def _print(record: object) -> None:
+    print(jsons.dumps(record))
 
 
 def _become(command: list[str], environ: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
@@ -23,25 +24,58 @@ COLOURS = {
 ACTIONS_SHOWN = 5
 
 
-def show(stack: Stack, console: Console) -> bool:
-    """Print the stack's state: every container, and what the store's guard says.
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a stack is.
 
-    Returns:
-        Whether all of them run and are healthy.
+    Attributes:
+        stack: Which one.
+        containers: Each as Docker and its own guard see it.
+        server: Name of the one with the store.
+    """
+
+    stack: Stack
+    containers: tuple[health.ContainerState, ...]
+    server: str
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all of them run and are healthy."""
+        return all(each.status == "running" and each.health == "healthy" for each in self.containers)
+
+    def as_record(self) -> dict[str, Any]:
+        """As JSON."""
+        outputs = self.stack.outputs
+        return {
+            "stack": self.stack.name,
+            "well": self.is_well,
+            **{key: outputs.get(key) for key in ("url", "volume", "certificate_ends")},
+            "server": self.server,
+            "containers": [asdict(each) for each in self.containers],
+        }
+
+
+def look(stack: Stack) -> Status:
+    """Ask every container.
 
     Raises:
         StackError: The stack is not up.
     """
     server = stack.output("container")
+    return Status(stack, tuple(health.look(stack, name) for name in stack.parts()), server)
+
+
+def show(found: Status, console: Console) -> None:
+    """Print it: every container, and what the store's guard says."""
+    stack, states = found.stack, found.containers
     console.print(f"stack [bold]{stack.name}[/bold]  {stack.output('url')}  volume {stack.output('volume')}")
     if ends := stack.outputs.get("certificate_ends"):
         console.print(f"certificate until {ends}; {stack.make('up')} renews it")
-    states = [health.look(stack, name) for name in stack.parts()]
     table = Table("container", "status", "health", "restarts", box=None, pad_edge=False)
     for state in states:
         table.add_row(state.name, state.status, _coloured(state.health), str(state.restarts))
     console.print(table)
-    (holder,) = (state for state in states if state.name == server)
+    (holder,) = (state for state in states if state.name == found.server)
     if holder.said:
         _guard(holder.said, console)
     for state in states:
@@ -50,7 +84,6 @@ def show(stack: Stack, console: Console) -> bool:
     if any(state.status != "running" for state in states):
         look = stack.make("logs CONTAINER=...")
         console.print(f"next: {stack.make('up')} starts what is stopped, {look} shows why it ended")
-    return all(state.status == "running" and state.health == "healthy" for state in states)
 
 
 def _others(state: health.ContainerState, console: Console) -> None:

@@ -272,8 +272,9 @@ def test_a_kill_of_chroma_makes_callers_wait(hosts: SimpleNamespace) -> None:
 def test_the_command_line_sees_both_hosts(hosts: SimpleNamespace) -> None:
     stack = hosts.stack
     stack.wait_healthy()
-    told = io.StringIO()
-    assert status.show(stack, Console(file=told, width=200))
+    told, found = io.StringIO(), status.look(stack)
+    status.show(found, Console(file=told, width=200))
+    assert found.is_well
     for part in (CHROMA, DOOR, GATEWAY):
         assert names.on_host(stack.name, part) in told.getvalue()
     assert len(stack.stop()) == 5

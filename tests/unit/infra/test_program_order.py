@@ -95,7 +95,7 @@ S3 = {
 }
 OUTPUTS = {
     *("url", "plain_url", "token", "tokens", "authority", "certificate_ends"),
-    *("container", "volume", "image", "memory_limit_bytes", "backup"),
+    *("rights", "container", "volume", "image", "memory_limit_bytes", "backup"),
 }
 
 
@@ -130,6 +130,7 @@ def test_tokens_are_exported_by_name_with_their_newest_word_as_secrets(configure
         "search": "word-of-token-search-2",  # the last of the list
         "boss": "word-of-token-boss-7",
     }
+    assert exported["rights"]["of-one"] == {"role": "admin", "generations": [1], "expires": None, "reach": ["acme"]}
     # The one that may manage the stack: an admin's without limits.
     assert known(exported["token"]) == "word-of-token-boss-7"
     for value in (exported["token"], *exported["tokens"].values()):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from infra.settings import SettingsError
@@ -17,6 +19,14 @@ def test_keys_of_make_and_of_the_settings_do(command):
         command("size", "VECTORS=1000000", "dimensions=384")[1]
         == size.table({"vectors": "1000000", "dimensions": "384"}) + "\n"
     )
+
+
+def test_it_is_one_object_for_programs(command):
+    code, out, _ = command("size", "--json", "VECTORS=1000000")
+    told = json.loads(out)
+    assert (code, told["store"]["corpus"]["vectors"], told["replicas"]) == (0, 1_000_000, 0)
+    assert told["store"]["memory_limit_bytes"] > 3e9
+    assert {term["name"] for term in told["store"]["memory_terms"]} >= {"process", "indexes"}
 
 
 @pytest.mark.parametrize(

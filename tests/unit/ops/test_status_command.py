@@ -92,6 +92,24 @@ def test_it_is_zero_when_all_are_healthy_and_shows_what_the_guard_of_the_store_s
     assert "next:" not in out
 
 
+def test_it_is_one_object_for_programs(command, up):
+    up()
+    code, out, _ = command("status", "--json")
+    told = json.loads(out)
+    assert (code, told["well"], told["server"]) == (0, True, "cortex-dev-chroma")
+    assert {key: told[key] for key in ("stack", "url", "volume")} == {
+        "stack": "dev",
+        "url": OUTPUTS["url"],
+        "volume": OUTPUTS["volume"],
+    }
+    (server,) = (each for each in told["containers"] if each["name"] == told["server"])
+    assert server["said"]["judgements"] == JUDGED["judgements"]
+    assert "t0ken" not in out
+    up(("inspect cortex-dev-gateway", inspected("unhealthy"), 0))
+    code, out, _ = command("status", "--json")
+    assert (code, json.loads(out)["well"]) == (1, False)
+
+
 def test_nothing_is_said_of_the_end_of_a_given_certificate(command, programs, up):
     up()
     programs.add("pulumi", ("stack output", json.dumps({**OUTPUTS, "certificate_ends": None}), 0))
