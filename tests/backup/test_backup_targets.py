@@ -28,11 +28,6 @@ LARGEST_LAG_S = 3.0
 """On a line that is wide enough."""
 
 
-def sftp_in_full(kind: str, other: str) -> Any:
-    """One kind of target always, the other in the long run."""
-    return pytest.mark.parametrize("far", [kind, pytest.param(other, marks=pytest.mark.full)], indirect=True)
-
-
 @pytest.fixture
 def line(far: Far) -> Iterator[Slow]:
     """To the target."""
@@ -51,7 +46,8 @@ def lag_s(scene: Scene) -> float:
     return float(archive_of(scene)["lag_s"] or 0.0)
 
 
-@sftp_in_full("s3", "sftp")
+@pytest.mark.full
+@pytest.mark.parametrize("far", ["s3", "sftp"], indirect=True)
 def test_a_slow_target_delays_archive_and_bases_and_no_writes(
     scene: Scene, server: Stock, daemon: Daemon, line: Slow
 ) -> None:

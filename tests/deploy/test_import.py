@@ -194,7 +194,7 @@ def test_a_volume_that_is_used_is_refused_and_one_of_root_comes_in_place_of_data
     assert json.loads(aside)["vectors"] >= 155
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.full), signal.SIGKILL])
 def test_ended_midway_the_data_is_there_and_the_next_import_succeeds(
     fresh: Deployment, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -234,6 +234,7 @@ def test_a_running_server_is_imported_by_v1(fresh: Deployment, tmp_path: Path) -
         assert client.get("/v1/collections/asked-for").json()["space"] == "cosine"
 
 
+@pytest.mark.full
 def test_without_backups_a_directory_is_imported_too(fresh: Deployment, tmp_path: Path) -> None:
     fresh.set({"backup": {"target": "none"}})
     fresh.up()
