@@ -14,7 +14,7 @@ from tests.backup.far import Directory
 from tests.backup.scene import Scene, kill_session, log_of
 from tests.recovery.servers import CHROMA
 
-pytestmark = [pytest.mark.process, pytest.mark.full]
+pytestmark = [pytest.mark.process, pytest.mark.full, pytest.mark.timeout(900)]
 
 SHARES = (0.1, 0.25, 0.4, 0.5, 0.7, 0.8, 0.9)
 """Of the time that a command takes, after which it is killed."""
