@@ -11,6 +11,8 @@ from ops.stack import Stack, StackError
 from tools import pulumi_cli
 
 PROGRAM = ("python3", "-m", "backup")
+PATIENT = ("--wait-s", "600")
+"""The archiver's own bases, checks and removals come first."""
 
 
 def ask(stack: Stack, container: str, arguments: Sequence[str]) -> int:
@@ -48,7 +50,7 @@ def last_base(stack: Stack) -> str:
     """
     name = stack.container(BACKUP)
     host = stack.host_of(name)
-    for arguments in (("now", "--json"), ("check", "--read-all", "--json")):
+    for arguments in (("now", "--json", *PATIENT), ("check", "--read-all", "--json", *PATIENT)):
         with host.environment() as environ:
             done = subprocess.run(
                 ["docker", "exec", name, *PROGRAM, *arguments],

@@ -178,7 +178,7 @@ def shell(stack: StackName = DEV) -> None:
 @backup_app.command()
 def now(stack: StackName = DEV, json: AsJson = False) -> None:
     """Take a base now."""
-    _in_container(stack, backup.BACKUP, "now", json=json)
+    _in_container(stack, backup.BACKUP, "now", *backup.PATIENT, json=json)
 
 
 @backup_app.command("list")
@@ -194,7 +194,7 @@ def check(
     read_all: Annotated[bool, typer.Option(help="Read everything, and not only a share of it.")] = False,
 ) -> None:
     """Look whether what is at the target is whole."""
-    _in_container(stack, backup.BACKUP, "check", *(["--read-all"] if read_all else []), json=json)
+    _in_container(stack, backup.BACKUP, "check", *backup.PATIENT, *(["--read-all"] if read_all else []), json=json)
 
 
 @backup_app.command("status")

@@ -277,19 +277,25 @@ def test_the_command_line_sees_both_hosts(hosts: SimpleNamespace) -> None:
     assert found.is_well
     for part in (CHROMA, DOOR, GATEWAY):
         assert names.on_host(stack.name, part) in told.getvalue()
-    assert len(stack.stop()) == 5
+    parts = stack.parts()
+    assert {names.on_host(stack.name, each) for each in (BACKUP, DRILL)} < set(parts)
+    assert sorted(stack.stop()) == sorted(parts)
     assert stack.containers(running=True) == []
-    assert len(stack.start_stopped()) == 5
+    assert sorted(stack.start_stopped()) == sorted(parts)
     stack.wait_healthy()
     with stack.client() as client:
         assert ok(client.get("/v1/collections/native/count")) == {"count": 2}
 
 
-def test_purge_leaves_nothing_on_either(hosts: SimpleNamespace) -> None:
+def test_purge_leaves_nothing_but_the_backups(hosts: SimpleNamespace) -> None:
     stack = hosts.stack
     near, far = DockerHost(stack.environment), hosts.far
     lifecycle.purge(stack, Console(file=io.StringIO()))
-    for host in (near, far):
-        for kind in (["ps", "--all"], ["volume", "ls"], ["network", "ls"]):
-            named = host.docker([*kind, "--format", "{{.Names}}" if kind[0] == "ps" else "{{.Name}}"])
-            assert names.on_host(stack.name) not in named
+    left = [
+        name
+        for host in (near, far)
+        for kind in (["ps", "--all"], ["volume", "ls"], ["network", "ls"])
+        for name in host.docker([*kind, "--format", "{{.Names}}" if kind[0] == "ps" else "{{.Name}}"]).split()
+        if name.startswith(names.on_host(stack.name))
+    ]
+    assert left == [names.on_host(stack.name, "backups")]

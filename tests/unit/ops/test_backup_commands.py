@@ -39,9 +39,9 @@ EXEC = "docker exec --interactive cortex-dev-backup python3 -m backup"
 @pytest.mark.parametrize(
     ("asked", "runs"),
     [
-        (("backup", "now"), "backup python3 -m backup now"),
+        (("backup", "now"), "backup python3 -m backup now --wait-s 600"),
         (("backup", "list", "--json"), "backup python3 -m backup list --json"),
-        (("backup", "check", "--read-all"), "backup python3 -m backup check --read-all"),
+        (("backup", "check", "--read-all"), "backup python3 -m backup check --wait-s 600 --read-all"),
         (("backup", "status"), "backup python3 -m backup status"),
         (("drill", "--to", "0123abcd"), "drill python3 -m backup drill --to 0123abcd"),
     ],
@@ -105,7 +105,7 @@ def test_a_last_base_is_taken_and_read_back_before_anything_goes(command, progra
     calls = programs.calls
     taken, read_back, gone = (
         next(number for number, call in enumerate(calls) if words in call)
-        for words in ("backup now --json", "backup check --read-all --json", "pulumi destroy")
+        for words in ("backup now --json --wait-s", "backup check --read-all --json --wait-s", "pulumi destroy")
     )
     assert taken < read_back < gone
     assert not any("cortex-dev-backups" in call for call in calls), "backups are never touched"
